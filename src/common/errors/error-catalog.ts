@@ -1,0 +1,41 @@
+/**
+ * Every failure that a client can see: its code, its HTTP status and its title. `docs/errors.md` lists the same rows,
+ * and a test holds the two equal. A code, once published, keeps its meaning.
+ */
+export const ERROR_CATALOG = {
+  validation_failed: { status: 400, title: 'The request does not have the documented form' },
+  malformed_json: { status: 400, title: 'The request body is not valid JSON' },
+  malformed_request: { status: 400, title: 'The request could not be read as HTTP' },
+  unauthorized: { status: 401, title: 'A valid API key is required' },
+  missing_scope: { status: 403, title: 'The API key lacks a scope' },
+  identity_suspended: { status: 403, title: 'The identity is suspended or erased' },
+  not_found: { status: 404, title: 'There is no such resource' },
+  participant_not_found: { status: 404, title: 'The participant is not in the conversation' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time' },
+  address_in_use: { status: 409, title: 'The address pair is in use in another conversation' },
+  conversation_closed: { status: 409, title: 'The conversation is closed' },
+  conversation_deleted: { status: 409, title: 'The conversation has been deleted' },
+  conversation_failed: { status: 409, title: 'The conversation could not be provisioned' },
+  external_ref_taken: { status: 409, title: 'The externalRef belongs to another conversation' },
+  idempotency_in_progress: { status: 409, title: 'A request with this Idempotency-Key is under way' },
+  identity_exists: { status: 409, title: 'An identity with this externalId exists' },
+  identity_kind_mismatch: { status: 409, title: 'The identity is of another kind' },
+  service_exists: { status: 409, title: 'The chat service is known already' },
+  precondition_failed: { status: 412, title: 'The resource has changed since it was read' },
+  payload_too_large: { status: 413, title: 'The request body is too large' },
+  uri_too_long: { status: 414, title: 'A path parameter is too long' },
+  unsupported_media_type: { status: 415, title: 'The request body must be application/json' },
+  idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another body' },
+  provisioning_failed: { status: 422, title: 'Twilio refused the conversation' },
+  upstream_refused: { status: 422, title: 'Twilio refused the change' },
+  rate_limited: { status: 429, title: 'Too many requests' },
+  headers_too_large: { status: 431, title: 'The request headers are too large' },
+  internal_error: { status: 500, title: 'Something failed on our side' },
+  upstream_auth_failed: { status: 502, title: 'Twilio refused the credentials of this service' },
+  upstream_unavailable: { status: 502, title: 'Twilio failed or could not be reached' },
+  upstream_rate_limited: { status: 503, title: 'Twilio is limiting the rate of requests' },
+  unavailable: { status: 503, title: 'The service is not ready' },
+  upstream_timeout: { status: 504, title: 'Twilio did not answer in time' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOG;

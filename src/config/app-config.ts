@@ -1,0 +1,59 @@
+import { readEnv, type Env } from './env.js';
+
+/** The checked configuration, nested and frozen: what the rest of the code is given. Times are in milliseconds. */
+export class AppConfig {
+  readonly http: Readonly<{ host: string; port: number; shutdownGraceMs: number; publicBaseUrl: string | null }>;
+  readonly corsOrigins: readonly string[];
+  readonly database: Readonly<{ url: string; poolSize: number; migrateOnStart: boolean }>;
+  readonly twilio: Readonly<{
+    accountSid: string;
+    apiKeySid: string;
+    apiKeySecret: string;
+    authToken: string | null;
+    defaultChatServiceSid: string;
+    baseUrl: string | null;
+    callTimeoutMs: number;
+    maxConcurrency: number;
+  }>;
+  readonly reconciler: Readonly<{ leaseMs: number; callTimeoutMs: number }>;
+  readonly retention: Readonly<{ idempotencyKeepHours: number; failedKeepDays: number }>;
+  readonly bootstrapApiKey: string | null;
+  readonly logLevel: Env['LOG_LEVEL'];
+
+  constructor(env: Env) {
+    this.http = Object.freeze({
+      host: env.HOST,
+      port: env.PORT,
+      shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
+      publicBaseUrl: env.PUBLIC_BASE_URL ?? null,
+    });
+    this.corsOrigins = Object.freeze(env.CORS_ORIGINS.split(',').flatMap((origin) => origin.trim() || []));
+    this.database = Object.freeze({
+      url: env.DATABASE_URL,
+      poolSize: env.DATABASE_POOL_SIZE,
+      migrateOnStart: env.MIGRATE_ON_START,
+    });
+    this.twilio = Object.freeze({
+      accountSid: env.TWILIO_ACCOUNT_SID,
+      apiKeySid: env.TWILIO_API_KEY_SID,
+      apiKeySecret: env.TWILIO_API_KEY_SECRET,
+      authToken: env.TWILIO_AUTH_TOKEN ?? null,
+      defaultChatServiceSid: env.TWILIO_CHAT_SERVICE_SID,
+      baseUrl: env.TWILIO_API_BASE_URL ?? null,
+      callTimeoutMs: env.TWILIO_CALL_TIMEOUT_MS,
+      maxConcurrency: env.TWILIO_MAX_CONCURRENCY,
+    });
+    this.reconciler = Object.freeze({ leaseMs: env.LEASE_MS, callTimeoutMs: env.TWILIO_CALL_TIMEOUT_MS });
+    this.retention = Object.freeze({
+      idempotencyKeepHours: env.IDEMPOTENCY_KEEP_HOURS,
+      failedKeepDays: env.FAILED_KEEP_DAYS,
+    });
+    this.bootstrapApiKey = env.BOOTSTRAP_API_KEY ?? null;
+    this.logLevel = env.LOG_LEVEL;
+  }
+}
+
+/** Throws ConfigError with every problem listed. */
+export function loadConfig(source: NodeJS.ProcessEnv = process.env): AppConfig {
+  return new AppConfig(readEnv(source));
+}

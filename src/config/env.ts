@@ -1,0 +1,175 @@
+import 'reflect-metadata';
+import { plainToInstance, Transform } from 'class-transformer';
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Matches,
+  Max,
+  Min,
+  MinLength,
+  validateSync,
+} from 'class-validator';
+
+const integer = () => Transform(({ value }: { value: unknown }) => (value === '' ? undefined : Number(value)));
+const boolean = () =>
+  Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value));
+const optional = () => Transform(({ value }: { value: unknown }) => (value === '' ? undefined : value));
+
+/** Every variable that the service reads. The README's table and `.env.example` are held equal to this class. */
+export class Env {
+  /** `production` refuses the sandbox unless ALLOW_SANDBOX says otherwise. */
+  @IsIn(['development', 'test', 'production'])
+  NODE_ENV: 'development' | 'test' | 'production' = 'development';
+
+  /** TCP port, 0 to 65535; 0 picks a free one. */
+  @integer() @IsInt() @Min(0) @Max(65_535) PORT = 3000;
+
+  /** Address to listen on. The image sets 0.0.0.0. */
+  @IsString() @MinLength(1) HOST = '127.0.0.1';
+
+  /** Required. PostgreSQL connection string. */
+  @Matches(/^postgres(ql)?:\/\/.+/, { message: 'must be a postgres:// connection string' })
+  DATABASE_URL!: string;
+
+  /** Connections of this process to Postgres, 2 to 100; one more is kept for LISTEN. */
+  @integer() @IsInt() @Min(2) @Max(100) DATABASE_POOL_SIZE = 10;
+
+  /** Required. The account's sid. */
+  @Matches(/^AC[0-9a-fA-F]{32}$/, { message: 'must be an account sid (AC and 32 hexadecimal digits)' })
+  TWILIO_ACCOUNT_SID!: string;
+
+  /** Required. The API key that calls Twilio and signs access tokens. */
+  @Matches(/^SK[0-9a-fA-F]{32}$/, { message: 'must be an API key sid (SK and 32 hexadecimal digits)' })
+  TWILIO_API_KEY_SID!: string;
+
+  /** Required. Its secret. */
+  @IsString() @MinLength(16) TWILIO_API_KEY_SECRET!: string;
+
+  /** Checks webhook signatures (Twilio signs with the account's token, not with an API key). */
+  @optional() @IsOptional() @IsString() @MinLength(16) TWILIO_AUTH_TOKEN?: string;
+
+  /** Required. The default chat service. */
+  @Matches(/^IS[0-9a-fA-F]{32}$/, { message: 'must be a chat service sid (IS and 32 hexadecimal digits)' })
+  TWILIO_CHAT_SERVICE_SID!: string;
+
+  /** Origin to call in Twilio's place: the sandbox. Refused with NODE_ENV=production unless ALLOW_SANDBOX=true. */
+  @optional()
+  @IsOptional()
+  @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })
+  TWILIO_API_BASE_URL?: string;
+
+  /** Time-out of one call to Twilio in milliseconds, 100 to 60000. */
+  @integer() @IsInt() @Min(100) @Max(60_000) TWILIO_CALL_TIMEOUT_MS = 4000;
+
+  /** Calls to Twilio under way at once in this process, 1 to 500. */
+  @integer() @IsInt() @Min(1) @Max(500) TWILIO_MAX_CONCURRENCY = 50;
+
+  /** How long a replica owns a row before another may take over, in milliseconds; above the call time-out. */
+  @integer() @IsInt() @Min(500) @Max(600_000) LEASE_MS = 10_000;
+
+  /** How long an Idempotency-Key and its answer are kept, in hours; 72 or more. */
+  @integer() @IsInt() @Min(72) @Max(8760) IDEMPOTENCY_KEEP_HOURS = 168;
+
+  /** How long a conversation that could not be provisioned stays listed, in days. */
+  @integer() @IsInt() @Min(1) @Max(3650) FAILED_KEEP_DAYS = 30;
+
+  /** Where Twilio and browsers reach this service. */
+  @optional()
+  @IsOptional()
+  @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })
+  PUBLIC_BASE_URL?: string;
+
+  /** Exact origins that browsers may call from, separated by commas. */
+  @IsString() CORS_ORIGINS = '';
+
+  /** An operator and admin key of the default chat service, made known at start when it is not. */
+  @optional()
+  @IsOptional()
+  @Matches(/^cvk_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{32,256}$/, {
+    message: 'must look like cvk_<keyId>_<secret>, with a secret of at least 32 characters',
+  })
+  BOOTSTRAP_API_KEY?: string;
+
+  /** Allows TWILIO_API_BASE_URL in production. */
+  @boolean() @IsBoolean() ALLOW_SANDBOX = false;
+
+  /** Runs the migrations at start; otherwise `npm run migrate` does. */
+  @boolean() @IsBoolean() MIGRATE_ON_START = false;
+
+  /** How long a stop waits for requests under way, in milliseconds. */
+  @integer() @IsInt() @Min(0) @Max(300_000) SHUTDOWN_GRACE_MS = 10_000;
+
+  @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+  LOG_LEVEL: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent' = 'info';
+}
+
+/** Thrown at start; `problems` names every variable that is wrong or missing. Never holds a value. */
+export class ConfigError extends Error {
+  constructor(readonly problems: string[]) {
+    super(`The configuration is not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Room between a call's time-out and the end of the lease: what is sent in time is answered or dropped before a take-over. */
+const LEASE_MARGIN_MS = 250;
+
+function crossChecks(env: Env): string[] {
+  const problems: string[] = [];
+  if (env.NODE_ENV === 'production' && env.TWILIO_API_BASE_URL && !env.ALLOW_SANDBOX) {
+    problems.push('TWILIO_API_BASE_URL: not in production, unless ALLOW_SANDBOX=true');
+  }
+  if (env.LEASE_MS < env.TWILIO_CALL_TIMEOUT_MS + LEASE_MARGIN_MS) {
+    problems.push(`LEASE_MS: must exceed TWILIO_CALL_TIMEOUT_MS by at least ${LEASE_MARGIN_MS}`);
+  }
+  return problems;
+}
+
+/** Reads and checks the variables. Throws ConfigError with every problem at once. */
+export function readEnv(source: NodeJS.ProcessEnv): Env {
+  const known = Object.fromEntries(
+    ENV_NAMES.filter((name) => source[name] !== undefined).map((name) => [name, source[name]]),
+  );
+  const env = plainToInstance(Env, known, { exposeDefaultValues: true });
+  const problems = validateSync(env, { forbidUnknownValues: true }).flatMap((error) =>
+    source[error.property] === undefined
+      ? [`${error.property}: is required`]
+      : Object.values(error.constraints ?? {}).map((text) =>
+          text.startsWith(error.property) ? text.replace(error.property, `${error.property}:`) : `${error.property}: ${text}`,
+        ),
+  );
+  problems.push(...crossChecks(env));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return env;
+}
+
+/** The names, in the order of the class. */
+export const ENV_NAMES = [
+  'NODE_ENV',
+  'PORT',
+  'HOST',
+  'DATABASE_URL',
+  'DATABASE_POOL_SIZE',
+  'TWILIO_ACCOUNT_SID',
+  'TWILIO_API_KEY_SID',
+  'TWILIO_API_KEY_SECRET',
+  'TWILIO_AUTH_TOKEN',
+  'TWILIO_CHAT_SERVICE_SID',
+  'TWILIO_API_BASE_URL',
+  'TWILIO_CALL_TIMEOUT_MS',
+  'TWILIO_MAX_CONCURRENCY',
+  'LEASE_MS',
+  'IDEMPOTENCY_KEEP_HOURS',
+  'FAILED_KEEP_DAYS',
+  'PUBLIC_BASE_URL',
+  'CORS_ORIGINS',
+  'BOOTSTRAP_API_KEY',
+  'ALLOW_SANDBOX',
+  'MIGRATE_ON_START',
+  'SHUTDOWN_GRACE_MS',
+  'LOG_LEVEL',
+] as const satisfies (keyof Env)[];

@@ -1,0 +1,2 @@
+/** Runs once before all test files: what they share is made here. */
+export default function setup(): void {}

@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+import { AppError } from '../errors/app-error.js';
+import { Reply } from './reply.js';
+
+/** Strong ETag over what the answer shows. */
+export function etagOf(shown: object): string {
+  return `"${createHash('sha256').update(JSON.stringify(shown)).digest('base64url')}"`;
+}
+
+/** 200 with the resource and its ETag. */
+export function withEtag(shown: object, status = 200, headers: Record<string, string> = {}): Reply {
+  return new Reply(status, shown, { ...headers, etag: etagOf(shown) });
+}
+
+/** `If-Match` as RFC 9110 has it: `*`, or a list of tags of which one is the current. Weak tags never match. */
+export function assertIfMatch(ifMatch: string | undefined, current: object): void {
+  if (ifMatch === undefined || ifMatch.trim() === '*') return;
+  const tags = ifMatch.split(',').map((tag) => tag.trim());
+  if (!tags.includes(etagOf(current))) {
+    throw new AppError('precondition_failed', { detail: 'If-Match does not name the current version.' });
+  }
+}

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { serverAccount } from './embedded/account.js';
-import { findBinaries, type Binaries } from './embedded/binaries.js';
+import { findBinaries, usualCaches, type Binaries } from './embedded/binaries.js';
 import { EMBEDDED_USER, openCluster, ownerOfCluster, type Cluster } from './embedded/cluster.js';
 import { lastLines } from './embedded/log.js';
 import { clearPredecessor, readPidFile, untilReady } from './embedded/postmaster.js';
@@ -60,7 +60,7 @@ async function start(dataDir: string, { port, settings = {} }: EmbeddedPostgresO
   const logFile = join(dataDir, 'postgres.log');
   await rm(logFile, { force: true });
   const account = (await ownerOfCluster(dataDir)) ?? serverAccount();
-  const binaries = await findBinaries({ account, fallbackCache: join(dataDir, 'cache') });
+  const binaries = await findBinaries({ account, caches: usualCaches(join(dataDir, 'cache')) });
   const sync = settings.fsync !== 'off';
   const cluster = await openCluster({ dataDir, logFile, binaries, account, sync });
   await clearPredecessor(cluster.data);

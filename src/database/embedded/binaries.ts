@@ -1,17 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:fs';
-import {
-  chmod,
-  cp,
-  lstat,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  symlink,
-} from 'node:fs/promises';
+import { access, chmod, cp, lstat, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
@@ -29,9 +18,15 @@ export interface Binaries {
 
 interface Search {
   account: Account | null;
-  /** Where the programs may be copied to when no cache folder of the user's can be made. */
-  fallbackCache: string;
+  /** Folders that the programs may be copied to; the first that can be made and is ours alone to write. */
+  caches: string[];
+  /** Name of the package, or path of its main file. */
   packageName?: string;
+}
+
+/** Where copies go by default: one for all projects of the user, else `fallback`, for users without a home. */
+export function usualCaches(fallback: string): string[] {
+  return [getuid?.() === 0 ? '/var/cache/convoke' : join(homedir(), '.cache', 'convoke'), fallback];
 }
 
 /**
@@ -58,13 +53,13 @@ function locateNative(packageName: string): string | null {
   }
 }
 
-async function fromPackage(native: string, { account, fallbackCache }: Search): Promise<Binaries | null> {
+async function fromPackage(native: string, { account, caches }: Search): Promise<Binaries | null> {
   const complete = await addLinks(native);
   const inPlace = complete ? tryPrograms(programsIn(native), account) : null;
   if (inPlace) return inPlace;
   // A copy helps where only the place is the trouble; programs that do not run for us either will not run elsewhere.
   if (complete && !tryPrograms(programsIn(native), null)) return null;
-  return tryPrograms(programsIn(await copyToCache(native, fallbackCache)), account);
+  return tryPrograms(programsIn(await copyToCache(native, caches)), account);
 }
 
 function programsIn(native: string): string {
@@ -107,27 +102,39 @@ async function addLinks(native: string): Promise<boolean> {
       const to = relative(dirname(target), source);
       // Another process may be doing the same: what counts is what stands there in the end.
       await symlink(to, link).catch(() => undefined);
-      return (await readlink(link).catch(() => null)) === to;
+      return access(link).then(
+        () => true,
+        () => false,
+      );
     }),
   );
   return made.every(Boolean);
 }
 
-async function copyToCache(native: string, fallbackCache: string): Promise<string> {
+async function copyToCache(native: string, caches: string[]): Promise<string> {
   const { name, version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as {
     name: string;
     version: string;
   };
-  const cache = await cacheFolder(fallbackCache);
+  const cache = await firstUsable(caches);
   const copy = join(cache, `${basename(name)}-${version}`);
   await removeAbandoned(cache);
   if (!(await lstat(copy).catch(() => null))) await copyWhole(native, copy);
   return join(copy, 'native');
 }
 
-async function cacheFolder(fallback: string): Promise<string> {
-  const usual = getuid?.() === 0 ? '/var/cache/convoke' : join(homedir(), '.cache', 'convoke');
-  return privateFolder(usual).catch(() => privateFolder(fallback));
+async function firstUsable(folders: string[]): Promise<string> {
+  const troubles: string[] = [];
+  for (const folder of folders) {
+    try {
+      return await privateFolder(folder);
+    } catch (error) {
+      troubles.push((error as Error).message);
+    }
+  }
+  throw new Error(
+    `Postgres must be copied to where it can run, and no folder will do: ${troubles.join('; ')}`,
+  );
 }
 
 /** The copy appears under its name only when it is complete; of two that make it at once, one throws its own away. */

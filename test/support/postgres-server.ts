@@ -1,4 +1,4 @@
-import { stat, mkdtemp, readdir, readlink } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readlink, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -71,6 +71,8 @@ const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off',
 async function startThrowAway(): Promise<PostgresServer> {
   await removeAbandoned();
   const dataDir = await mkdtemp(join(tmpdir(), FOLDER_PREFIX));
+  // Started by root, the server runs as somebody else, who must be able to enter.
+  await chmod(dataDir, 0o711);
   const server = await startEmbeddedPostgres({ dataDir, settings: FAST });
   return {
     url: server.url,

@@ -99,6 +99,7 @@ const TABLES = [
     proxy_address text,
     projected_address text,
     role text,
+    role_sid text,
     attributes json not null default '{}',
     state text not null
       constraint ck_participants_state check (state in ('pending', 'joined', 'removing', 'removed', 'failed')),

@@ -18,9 +18,9 @@ export class AccessGuard implements CanActivate {
     if (this.reflector.getAllAndOverride<boolean | undefined>(PUBLIC_ROUTE, targets)) return true;
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     request.caller = await this.access.authenticate(request.headers.authorization);
-    const wanted = this.reflector.getAllAndOverride<Scope | undefined>(REQUIRED_SCOPE, targets);
-    if (wanted && !holdsScope(request.caller.scopes, wanted)) {
-      throw new AppError('missing_scope', { detail: `The API key lacks the scope ${wanted}.` });
+    const anyOf = this.reflector.getAllAndOverride<Scope[] | undefined>(REQUIRED_SCOPE, targets);
+    if (anyOf && !anyOf.some((scope) => holdsScope(request.caller.scopes, scope))) {
+      throw new AppError('missing_scope', { detail: `The API key lacks the scope ${anyOf.join(' or ')}.` });
     }
     return true;
   }

@@ -23,5 +23,5 @@ export const REQUIRED_SCOPE = 'access:scope';
 /** No API key is asked for: health, documents, and what has a credential of its own. */
 export const Public = () => SetMetadata(PUBLIC_ROUTE, true);
 
-/** The scope that a route asks for. A route without one is open to any key. */
-export const RequireScope = (scope: Scope) => SetMetadata(REQUIRED_SCOPE, scope);
+/** The scopes of which a route asks for one. A route without any is open to every key. */
+export const RequireScope = (...anyOf: [Scope, ...Scope[]]) => SetMetadata(REQUIRED_SCOPE, anyOf);

@@ -2,6 +2,7 @@ import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { AppError } from '../errors/app-error.js';
+import { isUuid } from '../validation/text.js';
 
 /** Query of every list. */
 export class PageQuery {
@@ -26,13 +27,11 @@ export interface Page<T> {
   nextCursor: string | null;
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 /** The id after which the page begins, or null for the first page. */
 export function cursorId(query: PageQuery): string | null {
   if (query.cursor === undefined) return null;
   const id = Buffer.from(query.cursor, 'base64url').toString('latin1');
-  if (!UUID.test(id)) throw AppError.invalid('cursor', 'is not a cursor of this list');
+  if (!isUuid(id)) throw AppError.invalid('cursor', 'is not a cursor of this list');
   return id;
 }
 

@@ -8,6 +8,12 @@ const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u;
 // In a text of several lines, tab and line ends are welcome.
 const UNPRINTABLE_IN_TEXT = /[\p{Cs}\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/u;
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
 export function codePoints(text: string): number {
   let count = 0;
   for (const _ of text) count++;

@@ -1,0 +1,44 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
+import { ApiFailures, ApiIdempotent, pageOf } from '../../common/http/api-docs.js';
+import { CommandOf, type Command } from '../../common/http/command.js';
+import type { Page } from '../../common/http/page.js';
+import type { Reply } from '../../common/http/reply.js';
+import { ApiKeyResponse, CreateApiKeyDto, ListApiKeysQuery } from './api-key.dto.js';
+import { ApiKeysService } from './api-keys.service.js';
+
+@ApiTags('API keys')
+@ApiBearerAuth()
+@RequireScope('admin', 'operator')
+@Controller('v1/api-keys')
+export class ApiKeysController {
+  constructor(private readonly keys: ApiKeysService) {}
+
+  @Post()
+  @ApiOperation({ operationId: 'createApiKey', summary: 'Make an API key; its secret is shown in this answer alone' })
+  @ApiIdempotent()
+  @ApiResponse({ status: 201, type: ApiKeyResponse })
+  @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'idempotency_key_reused')
+  create(@CommandOf() command: Command, @CallerOf() caller: Caller, @Body() body: CreateApiKeyDto): Promise<Reply> {
+    return this.keys.create(command, caller, body);
+  }
+
+  @Get()
+  @ApiOperation({ operationId: 'listApiKeys', summary: 'List the API keys that are not revoked, newest first' })
+  @ApiResponse({ status: 200, type: pageOf(ApiKeyResponse) })
+  @ApiFailures('validation_failed', 'missing_scope', 'not_found')
+  async list(@CallerOf() caller: Caller, @Query() query: ListApiKeysQuery): Promise<Page<ApiKeyResponse>> {
+    const page = await this.keys.list(caller, query);
+    return { ...page, data: page.data.map((entity) => ApiKeyResponse.from(entity)) };
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({ operationId: 'revokeApiKey', summary: 'Revoke an API key, at once' })
+  @ApiResponse({ status: 204 })
+  @ApiFailures('missing_scope', 'not_found', 'uri_too_long')
+  revoke(@CallerOf() caller: Caller, @Param('id') id: string): Promise<void> {
+    return this.keys.revoke(caller, id);
+  }
+}

@@ -1,0 +1,128 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Database } from '../database/database.js';
+import type { Aggregate } from '../reconciler/aggregate.js';
+import type { Lease } from '../reconciler/lease.js';
+import { Reconciler } from '../reconciler/reconciler.js';
+import { findOpenWishes } from '../reconciler/wish-store.js';
+import { TwilioGateway } from '../twilio/twilio.gateway.js';
+import type { UpstreamRole } from '../twilio/twilio.types.js';
+import { ChatServiceResponse } from './chat-service.dto.js';
+import { ChatServiceEntity } from './chat-service.entity.js';
+import { PRESET_PERMISSIONS, type Preset } from './presets.js';
+import { twilioName } from './twilio-name.js';
+
+export const CHAT_SERVICE = 'chat_service';
+
+interface PresetRow {
+  id: string;
+  preset: Preset;
+  twilio_sid: string | null;
+}
+
+/** A chat service is settled when Twilio has it, with a role for each preset. */
+@Injectable()
+export class ChatServiceAggregate implements Aggregate, OnModuleInit {
+  readonly name = CHAT_SERVICE;
+  readonly table = 'chat_services';
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly database: Database,
+    private readonly gateway: TwilioGateway,
+    private readonly reconciler: Reconciler,
+  ) {}
+
+  onModuleInit(): void {
+    this.reconciler.register(this);
+  }
+
+  async reconcile(lease: Lease): Promise<void> {
+    const entity = await this.load(lease);
+    const twilioSid = entity.twilioSid ?? (await this.ensureService(lease, entity));
+    await this.ensurePresets(lease, twilioSid);
+    if (lease.takenOver && !lease.worked) await this.removeTwins(lease, twilioSid);
+    const settled = await this.load(lease);
+    const answer = JSON.stringify(ChatServiceResponse.from(settled));
+    for (const wish of await findOpenWishes(this.database, lease.id)) {
+      const location = `/v1/services/${lease.id}`;
+      await this.reconciler.settleWish(lease, wish.id, { status: 201, answer, location });
+    }
+  }
+
+  private load(lease: Lease): Promise<ChatServiceEntity> {
+    return this.dataSource.getRepository(ChatServiceEntity).findOneByOrFail({ id: lease.id });
+  }
+
+  private async ensureService(lease: Lease, entity: ChatServiceEntity): Promise<string> {
+    const friendlyName = twilioName(entity.friendlyName ?? 'Convoke', lease.id);
+    lease.worked = true;
+    const twins = (await this.gateway.listServices({}, lease))
+      .filter((service) => service.friendlyName === friendlyName)
+      .sort((a, b) => a.dateCreated.getTime() - b.dateCreated.getTime());
+    const { sid } = twins[0] ?? (await this.gateway.createService(friendlyName, lease));
+    const rows = await this.database.query(
+      'chat-services.made',
+      `update chat_services set twilio_sid = $3, updated_at = now()
+      where id = $1 and lease_token = $2 returning id`,
+      [lease.id, lease.token, sid],
+    );
+    lease.assertHeld(rows);
+    return sid;
+  }
+
+  private async ensurePresets(lease: Lease, serviceSid: string): Promise<void> {
+    const rows = await this.presetRows(lease.id);
+    if (rows.every((row) => row.twilio_sid !== null)) return;
+    lease.worked = true;
+    const at = { serviceSid, beforeSend: lease.beforeSend };
+    const existing = await this.gateway.listRoles(at);
+    for (const row of rows.filter(({ twilio_sid }) => twilio_sid === null)) {
+      const friendlyName = twilioName(row.preset, row.id);
+      const role =
+        oldestNamed(existing, friendlyName) ??
+        (await this.gateway.createRole(at, {
+          friendlyName,
+          type: 'conversation',
+          permissions: [...PRESET_PERMISSIONS[row.preset]],
+        }));
+      await this.recordRole(lease, row.id, role.sid);
+    }
+  }
+
+  /** A look for late landings: a role that bears a name of ours, and is not the one that we recorded, goes. */
+  private async removeTwins(lease: Lease, serviceSid: string): Promise<void> {
+    const rows = await this.presetRows(lease.id);
+    const recorded = new Map(rows.map((row) => [twilioName(row.preset, row.id), row.twilio_sid]));
+    const at = { serviceSid, beforeSend: lease.beforeSend };
+    for (const role of await this.gateway.listRoles(at)) {
+      const sid = role.type === 'conversation' ? recorded.get(role.friendlyName) : undefined;
+      if (sid && sid !== role.sid) await this.gateway.deleteRole(at, role.sid);
+    }
+  }
+
+  private presetRows(serviceId: string): Promise<PresetRow[]> {
+    return this.database.query<PresetRow>(
+      'chat-services.presets',
+      'select id, preset, twilio_sid from roles where service_id = $1 order by preset',
+      [serviceId],
+    );
+  }
+
+  private async recordRole(lease: Lease, roleId: string, sid: string): Promise<void> {
+    const rows = await this.database.query(
+      'chat-services.role-made',
+      `update roles set twilio_sid = $4
+      where id = $3 and exists (select from chat_services where id = $1 and lease_token = $2) returning id`,
+      [lease.id, lease.token, roleId, sid],
+    );
+    lease.assertHeld(rows);
+  }
+}
+
+/** Two that bear our name are twins, made by a call that landed late: the older one counts. */
+function oldestNamed(roles: UpstreamRole[], friendlyName: string): UpstreamRole | undefined {
+  return roles
+    .filter((role) => role.type === 'conversation' && role.friendlyName === friendlyName)
+    .sort((a, b) => a.dateCreated.getTime() - b.dateCreated.getTime())[0];
+}

@@ -1,0 +1,85 @@
+import { applyDecorators, type Type } from '@nestjs/common';
+import { ApiHeader, ApiProperty, ApiPropertyOptional, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { ERROR_CATALOG, type ErrorCode } from '../errors/error-catalog.js';
+
+export class FieldErrorSchema {
+  @ApiProperty({ example: 'participants.0.externalId' }) field!: string;
+  @ApiProperty({ example: 'must be 1 to 255 printable characters' }) message!: string;
+}
+
+export class TwilioFailureSchema {
+  @ApiProperty({ type: 'integer', nullable: true, example: 50407 }) code!: number | null;
+  @ApiProperty({ type: 'integer', nullable: true, example: 400 }) status!: number | null;
+  @ApiProperty({ type: String, nullable: true, description: 'What Twilio’s support asks for.' })
+  requestId!: string | null;
+}
+
+/** The body of every failure, RFC 9457. */
+export class ProblemSchema {
+  @ApiProperty({ example: 'urn:convoke:error:validation_failed' }) type!: string;
+  @ApiProperty() title!: string;
+  @ApiProperty({ type: 'integer', example: 400 }) status!: number;
+  @ApiProperty() detail!: string;
+  @ApiProperty({ example: '/v1/conversations' }) instance!: string;
+  @ApiProperty({ enum: Object.keys(ERROR_CATALOG), enumName: 'ErrorCode' }) code!: ErrorCode;
+  @ApiProperty({ description: 'Also in X-Request-Id and in the log.' }) requestId!: string;
+  @ApiPropertyOptional({ type: [FieldErrorSchema] }) errors?: FieldErrorSchema[];
+  @ApiPropertyOptional({ type: TwilioFailureSchema }) twilio?: TwilioFailureSchema;
+}
+
+/** Failures that any authenticated route can answer. */
+const EVERYWHERE: ErrorCode[] = ['unauthorized', 'internal_error', 'unavailable'];
+
+/** Documents the failures of a route: one response a status, with the codes that can stand in it. */
+export function ApiFailures(...codes: ErrorCode[]): MethodDecorator & ClassDecorator {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of [...codes, ...EVERYWHERE]) {
+    const { status } = ERROR_CATALOG[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return applyDecorators(
+    ...[...byStatus].map(([status, group]) =>
+      ApiResponse({
+        status,
+        description: group.map((code) => `\`${code}\`: ${ERROR_CATALOG[code].title}.`).join(' '),
+        content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemSchema) } } },
+      }),
+    ),
+  );
+}
+
+/** The headers that every command takes. */
+export function ApiCommand(): MethodDecorator {
+  return applyDecorators(
+    ApiHeader({
+      name: 'Prefer',
+      required: false,
+      description:
+        '`wait=0` to `wait=60` seconds for the final answer (10 by default), or `respond-async`. After that: 202, and the work goes on.',
+      schema: { type: 'string', example: 'wait=10' },
+    }),
+    ApiIdempotent(),
+  );
+}
+
+/** The header by which a POST can be repeated safely. */
+export function ApiIdempotent(): MethodDecorator {
+  return ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'Up to 255 characters. The same key and body give the same answer again, with `Idempotent-Replayed: true`.',
+    schema: { type: 'string', maxLength: 255 },
+  });
+}
+
+/** Makes the class of one page of a list, for the document. */
+export function pageOf<T>(item: Type<T>): Type<{ data: T[]; nextCursor: string | null }> {
+  class PageSchema {
+    @ApiProperty({ type: [item] }) data!: T[];
+    @ApiProperty({ type: String, nullable: true, description: 'For `cursor`; null on the last page.' })
+    nextCursor!: string | null;
+  }
+  Object.defineProperty(PageSchema, 'name', { value: `${item.name.replace(/Response$/, '')}Page` });
+  return PageSchema;
+}

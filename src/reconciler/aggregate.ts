@@ -1,0 +1,33 @@
+import type { Lease } from './lease.js';
+
+/** One kind of row that is brought to what is wanted: what the reconciler must know of it. */
+export interface Aggregate {
+  /** As `wishes.aggregate` has it. */
+  readonly name: string;
+  /** Its table, which carries the columns of the reconciler. */
+  readonly table: string;
+  /**
+   * Does what the open wishes of the row ask for, from any starting point, and settles them. Called by the request that
+   * wrote a wish, by the sweep, and by repair alike. It throws what stopped it (a TwilioError, LeaseLost); whatever it
+   * throws, the row is tried again later.
+   */
+  reconcile(lease: Lease): Promise<void>;
+}
+
+/**
+ * SQL fragment of an update that settles: gives the lease back unless a newer wish has come meanwhile (`version` is
+ * compared with the one seen), and leaves the time of the look for late landings. The arguments name parameters: the
+ * version seen, the lease in milliseconds, and after how many milliseconds to look again (null: no look of its own).
+ */
+export function releaseColumns(seenVersion: string, leaseMs: string, lookAgainMs: string): string {
+  const lookAt = `greatest(verify_after, now() + ${lookAgainMs}::float8 * interval '1 millisecond')`;
+  return `
+    lease_token = case when version = ${seenVersion} then null else lease_token end,
+    due_at = case
+      when version <> ${seenVersion} then now() + ${leaseMs}::float8 * interval '1 millisecond'
+      when ${lookAt} > now() then ${lookAt} end,
+    verify_after = ${lookAt},
+    unsettled_since = case when version = ${seenVersion} then null else unsettled_since end,
+    attempts = 0,
+    last_error = null`;
+}

@@ -1,0 +1,8 @@
+import { Global, Module } from '@nestjs/common';
+import { Commands } from './commands.js';
+import { Reconciler } from './reconciler.js';
+import { WishWaiters } from './wish-waiters.js';
+
+@Global()
+@Module({ providers: [WishWaiters, Reconciler, Commands], exports: [WishWaiters, Reconciler, Commands] })
+export class ReconcilerModule {}

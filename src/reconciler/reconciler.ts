@@ -1,0 +1,211 @@
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppConfig } from '../config/app-config.js';
+import { Database } from '../database/database.js';
+import { isDatabaseAway } from '../database/pg-errors.js';
+import { TwilioError } from '../twilio/twilio-error.js';
+import type { Aggregate } from './aggregate.js';
+import { LeaseLost, type Lease, type LeaseClaim } from './lease.js';
+import { LeaseStore } from './lease-store.js';
+import { pauseAfter, troubleOf } from './pause.js';
+import { noteTrouble, SETTLE_WISH, type SettledWish } from './wish-store.js';
+import { WishWaiters } from './wish-waiters.js';
+
+/** About every second, with jitter so that replicas do not sweep together. */
+const SWEEP_MS = 1000;
+/** Rows that the sweep works on at once in this process. */
+const SWEEP_LIMIT = 20;
+/** A longer pause gives the lease up instead of holding it. */
+const HELD_PAUSE_MAX_MS = 3000;
+
+/**
+ * Brings rows to what is wanted. A request drives the row that it wrote a wish into; the sweep, on every replica, takes
+ * up what nobody is driving: what a dead process left, what is to be tried again, what is to be looked at once more.
+ */
+@Injectable()
+export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(Reconciler.name);
+  private readonly aggregates = new Map<string, Aggregate>();
+  private readonly driving = new Map<Lease, Promise<void>>();
+  private readonly store: LeaseStore;
+  private readonly stopping = new AbortController();
+  private timers: NodeJS.Timeout[] = [];
+
+  constructor(
+    private readonly config: AppConfig,
+    private readonly database: Database,
+    private readonly waiters: WishWaiters,
+  ) {
+    this.store = new LeaseStore(database, config.reconciler);
+  }
+
+  /** How long a lease lasts, in milliseconds. */
+  get leaseMs(): number {
+    return this.config.reconciler.leaseMs;
+  }
+
+  /** Called once by each aggregate, before the application has started. */
+  register(aggregate: Aggregate): void {
+    this.aggregates.set(aggregate.name, aggregate);
+  }
+
+  onApplicationBootstrap(): void {
+    const { leaseMs } = this.config.reconciler;
+    this.timers.push(setInterval(() => void this.heartbeat(), leaseMs / 3));
+    this.scheduleSweep();
+  }
+
+  /** A lease for a row that the caller is about to write, in the same statement. */
+  newLease(aggregateName: string, claim: LeaseClaim): Lease {
+    const aggregate = this.aggregates.get(aggregateName);
+    if (!aggregate) throw new Error(`No aggregate is called ${aggregateName}.`);
+    return this.store.newLease(aggregate, claim);
+  }
+
+  /** Starts to reconcile a row whose lease was taken with the wish. Returns at once; failures are dealt with here. */
+  drive(lease: Lease): void {
+    const work = this.stopping.signal.aborted ? this.leaveToOthers(lease) : this.run(lease);
+    this.driving.set(
+      lease,
+      work.finally(() => this.driving.delete(lease)),
+    );
+  }
+
+  /** Settles one wish by itself, fenced by the lease, and tells who waits for it. */
+  async settleWish(lease: Lease, wishId: string, end: SettledWish): Promise<void> {
+    const { name, table } = lease.aggregate;
+    const rows = await this.database.query(
+      `wishes.settle.${name}`,
+      `with fence as (select id from ${table} where id = $1 and lease_token = $2 for update),
+      ${SETTLE_WISH('fence', '$3', '$4', '$5')}
+      select id from fence, (select count(*) from notified) as n`,
+      [lease.id, lease.token, wishId, end.status, end.answer],
+    );
+    lease.assertHeld(rows);
+    this.waiters.tell(wishId, end);
+  }
+
+  /** Takes up what is due now. Says how many rows that was. Called by the timer, and by tests that do not wait for it. */
+  async sweep(): Promise<number> {
+    let taken = 0;
+    for (const aggregate of this.aggregates.values()) {
+      const room = SWEEP_LIMIT - this.driving.size;
+      if (room <= 0 || this.stopping.signal.aborted) break;
+      const leases = await this.store.claimDue(aggregate, room);
+      for (const lease of leases) this.drive(lease);
+      taken += leases.length;
+    }
+    return taken;
+  }
+
+  /**
+   * Finishes what is under way, for as long as the grace lasts, then gives the rest up to the other replicas: their
+   * callers get 202, and nothing is lost.
+   */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    for (const timer of this.timers) clearTimeout(timer);
+    await Promise.race([this.idle(), sleep(this.config.http.shutdownGraceMs, undefined, { ref: false })]);
+    const left = [...this.driving.keys()];
+    await Promise.all(left.map((lease) => this.leaveToOthers(lease)));
+    this.waiters.releaseAll();
+    if (left.length > 0) this.logger.warn(`gave up ${left.length} unfinished row(s) to other replicas`);
+  }
+
+  private async leaveToOthers(lease: Lease): Promise<void> {
+    lease.lose();
+    await this.store.giveUp(lease, 0, null).catch(() => undefined);
+  }
+
+  private async idle(): Promise<void> {
+    while (this.driving.size > 0) await Promise.all(this.driving.values());
+  }
+
+  private async run(lease: Lease): Promise<void> {
+    for (;;) {
+      try {
+        await lease.aggregate.reconcile(lease);
+        if (await this.store.release(lease)) return;
+        // A newer wish has come meanwhile: it is ours to do.
+      } catch (error) {
+        if (!(await this.recover(lease, error))) return;
+      }
+    }
+  }
+
+  /** After a failure: true when the row is to be tried again here, under the lease that is still held. */
+  private async recover(lease: Lease, error: unknown): Promise<boolean> {
+    if (error instanceof LeaseLost) return false;
+    if (isDatabaseAway(error)) {
+      // Nothing can be recorded: the lease runs out, and whoever sweeps then goes on.
+      this.logger.warn(`Postgres is away; ${nameOf(lease)} is left for the sweep`);
+      return false;
+    }
+    this.logFailure(lease, error);
+    if (error instanceof TwilioError && error.kind === 'unknown') lease.uncertain = true;
+    const pauseMs = pauseAfter(error, lease.attempts++);
+    try {
+      await this.tellTrouble(lease.id, error);
+      if (pauseMs > HELD_PAUSE_MAX_MS || this.stopping.signal.aborted) {
+        await this.store.giveUp(lease, pauseMs, troubleOf(error));
+        return false;
+      }
+    } catch (failure) {
+      this.logger.warn(`${nameOf(lease)} is left for the sweep: ${String(failure)}`);
+      return false;
+    }
+    await sleep(pauseMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    return true;
+  }
+
+  /** Only bad credentials are answered at once; everything else is waited out. */
+  private async tellTrouble(aggregateId: string, error: unknown): Promise<void> {
+    const auth = error instanceof TwilioError && error.kind === 'blocked' && error.auth;
+    if (auth) await noteTrouble(this.database, aggregateId, 'upstream_auth_failed');
+    if (auth) await this.waiters.checkAll();
+  }
+
+  private logFailure(lease: Lease, error: unknown): void {
+    const what = `${nameOf(lease)}, try ${lease.attempts + 1}`;
+    if (error instanceof TwilioError) this.logger.warn(`${what}: ${troubleOf(error)} (${error.message})`);
+    else this.logger.error(`${what}: ${error instanceof Error ? error.message : String(error)}`, stackOf(error));
+  }
+
+  private scheduleSweep(): void {
+    const timer = setTimeout(
+      () => {
+        this.sweep()
+          .catch((error: unknown) => this.logger.warn(`the sweep failed: ${String(error)}`))
+          .finally(() => {
+            if (!this.stopping.signal.aborted) this.scheduleSweep();
+          });
+      },
+      SWEEP_MS * (0.8 + Math.random() * 0.4),
+    );
+    this.timers = [...this.timers.slice(0, 1), timer];
+  }
+
+  /** Keeps the leases of what is under way, also while it waits for its turn or out a pause. */
+  private async heartbeat(): Promise<void> {
+    const { leaseMs } = this.config.reconciler;
+    for (const lease of this.driving.keys()) {
+      if (lease.remainingMs > (leaseMs * 2) / 3 || lease.remainingMs <= 0) continue;
+      try {
+        const askedAt = performance.now();
+        if (await this.store.renew(lease)) lease.renewed(askedAt);
+        else lease.lose();
+      } catch (error) {
+        this.logger.debug(`a lease could not be renewed: ${String(error)}`);
+      }
+    }
+  }
+}
+
+const stackOf = (error: unknown): string | undefined => (error instanceof Error ? error.stack : undefined);
+
+const nameOf = (lease: Lease): string => `${lease.aggregate.name} ${lease.id}`;

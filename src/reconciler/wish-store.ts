@@ -1,0 +1,176 @@
+import type { Command } from '../common/http/command.js';
+import type { Queryable } from '../database/database.js';
+
+/** What a command asks for, as it is written before anything is sent. */
+export interface NewWish {
+  id: string;
+  serviceId: string;
+  /** Name of the aggregate whose row is to be reconciled. */
+  aggregate: string;
+  aggregateId: string;
+  kind: string;
+  payload?: object;
+  /** Path of the resource that the command makes or changes. */
+  location: string;
+}
+
+/** The end of a wish: what every caller is sent, to the byte. */
+export interface SettledWish {
+  status: number;
+  answer: string;
+  location: string | null;
+}
+
+export interface StoredWish {
+  id: string;
+  aggregateId: string;
+  location: string | null;
+  requestHash: Buffer | null;
+  settled: SettledWish | null;
+  /** Why it is not settled, when only a person can help: an error code of the catalogue. */
+  trouble: string | null;
+}
+
+interface WishRow {
+  id: string;
+  aggregate_id: string;
+  location: string | null;
+  request_hash: Buffer | null;
+  status: number | null;
+  answer: string | null;
+  trouble: string | null;
+}
+
+const COLUMNS = 'id, aggregate_id, location, request_hash, status, answer, trouble';
+
+const INSERT = `
+  insert into wishes (id, service_id, aggregate, aggregate_id, kind, payload, request_id, instance, location,
+    idempotency_hash, request_hash)
+  values ($1, $2, $3, $4, $5, $6::json, $7, $8, $9, $10, $11)
+  on conflict (service_id, idempotency_hash) where idempotency_hash is not null do nothing
+  returning id`;
+
+function toStored(row: WishRow): StoredWish {
+  return {
+    id: row.id,
+    aggregateId: row.aggregate_id,
+    location: row.location,
+    requestHash: row.request_hash,
+    settled:
+      row.status === null || row.answer === null
+        ? null
+        : { status: row.status, answer: row.answer, location: row.location },
+    trouble: row.trouble,
+  };
+}
+
+/** Writes the wish. False when the Idempotency-Key belongs to another wish (waits for one that is being written). */
+export async function insertWish(tx: Queryable, wish: NewWish, command: Command): Promise<boolean> {
+  const rows = await tx.query('wishes.insert', INSERT, [
+    wish.id,
+    wish.serviceId,
+    wish.aggregate,
+    wish.aggregateId,
+    wish.kind,
+    JSON.stringify(wish.payload ?? {}),
+    command.requestId,
+    command.instance,
+    wish.location,
+    command.idempotencyHash,
+    command.idempotencyHash && command.requestHash,
+  ]);
+  return rows.length > 0;
+}
+
+export async function findWishByKey(db: Queryable, serviceId: string, hash: Buffer): Promise<StoredWish | null> {
+  const [row] = await db.query<WishRow>(
+    'wishes.by-key',
+    `select ${COLUMNS} from wishes where service_id = $1 and idempotency_hash = $2`,
+    [serviceId, hash],
+  );
+  return row ? toStored(row) : null;
+}
+
+/** The wish of this kind that an aggregate was made or changed by last. */
+export async function findWish(db: Queryable, aggregateId: string, kind: string): Promise<StoredWish | null> {
+  const [row] = await db.query<WishRow>(
+    'wishes.by-aggregate',
+    `select ${COLUMNS} from wishes where aggregate_id = $1 and kind = $2 order by id desc limit 1`,
+    [aggregateId, kind],
+  );
+  return row ? toStored(row) : null;
+}
+
+/** Those of the wishes that have been settled, or that are in trouble. */
+export async function findAnswered(db: Queryable, ids: string[]): Promise<StoredWish[]> {
+  const rows = await db.query<WishRow>(
+    'wishes.answered',
+    `select ${COLUMNS} from wishes where id = any($1) and (status is not null or trouble is not null)`,
+    [ids],
+  );
+  return rows.map(toStored);
+}
+
+/** Asks whoever settles the wish to notify: only then, since a NOTIFY makes commits queue up behind one another. */
+export async function watchWish(db: Queryable, id: string): Promise<void> {
+  await db.query('wishes.watch', 'update wishes set watched = true where id = $1 and status is null', [id]);
+}
+
+/** Notes (or clears) why the open wishes of a row are not getting on. */
+export async function noteTrouble(db: Queryable, aggregateId: string, trouble: string | null): Promise<void> {
+  await db.query(
+    'wishes.trouble',
+    `with noted as (
+      update wishes set trouble = $2
+      where aggregate_id = $1 and status is null and trouble is distinct from $2
+      returning id, watched)
+    select pg_notify('${WISH_CHANNEL}', id::text) from noted where watched`,
+    [aggregateId, trouble],
+  );
+}
+
+/** Name of the channel that says which wish has been settled. */
+export const WISH_CHANNEL = 'convoke_wishes';
+
+/**
+ * SQL of a step that settles a wish, for the statements of the aggregates: `id`, `status` and `answer` are the names of
+ * the parameters, `fence` a row source that is empty when the lease is lost.
+ */
+export const SETTLE_WISH = (fence: string, id: string, status: string, answer: string): string => `
+  settled_wish as (
+    update wishes set status = ${status}, answer = ${answer}, settled_at = now(), trouble = null
+    where id = ${id} and status is null and exists (select from ${fence})
+    returning id, watched),
+  notified as (select pg_notify('${WISH_CHANNEL}', id::text) from settled_wish where watched)`;
+
+/** An open wish, for the aggregate that fulfils it. */
+export interface OpenWish {
+  id: string;
+  kind: string;
+  payload: Record<string, unknown>;
+  /** Of the request that wrote it: a problem document that ends the wish names them. */
+  requestId: string;
+  instance: string;
+}
+
+/** The open wishes of a row, oldest first. */
+export async function findOpenWishes(db: Queryable, aggregateId: string): Promise<OpenWish[]> {
+  return db.query<OpenWish>(
+    'wishes.open',
+    `select id, kind, payload, request_id as "requestId", instance from wishes
+    where aggregate_id = $1 and status is null order by id`,
+    [aggregateId],
+  );
+}
+
+/** Deletes what was settled before `keep` ago, a thousand at a time. Says how many went. */
+export async function pruneWishes(db: Queryable, keepHours: number): Promise<number> {
+  const rows = await db.query(
+    'wishes.prune',
+    `delete from wishes where id in (
+      select id from wishes where settled_at < now() - $1 * interval '1 hour' limit 1000)
+    returning id`,
+    [keepHours],
+  );
+  return rows.length;
+}

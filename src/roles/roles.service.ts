@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import type { ReadyChatService } from '../chat-services/chat-services.service.js';
+import { isPreset } from '../chat-services/presets.js';
+import { shownName } from '../chat-services/twilio-name.js';
+import { AppError } from '../common/errors/app-error.js';
+import { toAppError } from '../twilio/to-app-error.js';
+import { TwilioError } from '../twilio/twilio-error.js';
+import { TwilioGateway } from '../twilio/twilio.gateway.js';
+import type { UpstreamRole } from '../twilio/twilio.types.js';
+
+/** A conversation role as a participant bears it. */
+export interface ResolvedRole {
+  /** As answers show it: the preset, else the friendly name. */
+  name: string;
+  /** Null for a preset: its sid is that of the chat service. */
+  sid: string | null;
+}
+
+@Injectable()
+export class RolesService {
+  constructor(private readonly gateway: TwilioGateway) {}
+
+  /**
+   * Resolves the conversation roles that callers name, by preset, friendly name or sid. Twilio is asked only where one
+   * of them is no preset. `names` maps the field of the request to the role that stands there; an unknown role, and a
+   * name that two roles bear, are refused with that field.
+   */
+  async resolveConversationRoles(
+    service: ReadyChatService,
+    names: ReadonlyMap<string, string>,
+  ): Promise<Map<string, ResolvedRole>> {
+    const others = [...names.values()].some((name) => !isPreset(name));
+    const known = others ? await this.conversationRoles(service) : [];
+    const resolved = new Map<string, ResolvedRole>();
+    for (const [field, name] of names) {
+      resolved.set(field, isPreset(name) ? { name, sid: null } : pick(known, service, field, name));
+    }
+    return resolved;
+  }
+
+  private async conversationRoles(service: ReadyChatService): Promise<UpstreamRole[]> {
+    try {
+      const roles = await this.gateway.listRoles({ serviceSid: service.twilioSid });
+      return roles.filter((role) => role.type === 'conversation');
+    } catch (error) {
+      throw error instanceof TwilioError ? toAppError(error) : error;
+    }
+  }
+}
+
+function pick(known: UpstreamRole[], service: ReadyChatService, field: string, name: string): ResolvedRole {
+  const matches = known.filter((role) => role.sid === name || shownName(role.friendlyName) === name);
+  const [role] = matches;
+  if (!role) throw AppError.invalid(field, `the chat service has no conversation role "${name}"`);
+  if (matches.length > 1) throw AppError.invalid(field, `several roles are called "${name}": give the sid`);
+  const preset = [...service.presetSids].find(([, sid]) => sid === role.sid)?.[0];
+  return preset ? { name: preset, sid: null } : { name: shownName(role.friendlyName), sid: role.sid };
+}

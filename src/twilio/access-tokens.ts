@@ -53,8 +53,8 @@ export class AccessTokens {
       );
     }
     if (typeof identity !== 'string' || identity === '') throw new RangeError('identity must not be empty');
-    // Given a string, jsonwebtoken first tries to read it as a private key on each call: 410 µs instead of 8.5 µs
-    // (twilio 6.2.0, Node 20.20) for the same bytes. The SDK's declaration does not know that it may be a key.
+    // Given a string, jsonwebtoken tries to read it as a private key on each call: 270 µs of CPU instead of 8 for the
+    // same bytes (twilio 6.2.0, Node 20.20). The SDK's declaration does not know that it may be a key.
     const key = this.#key as unknown as string;
     const accessToken = new AccessToken(this.#accountSid, this.#apiKeySid, key, {
       identity,

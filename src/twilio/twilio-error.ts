@@ -144,6 +144,6 @@ function maskSaid(said: string): string {
     .slice(0, 500)
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .replace(/\b(basic|bearer)\s+\S+/gi, '$1 …')
-    .replace(/[^\s@'"<>:]+@[^\s@'"<>]+/g, '…@…')
+    .replace(/[\w.%+-]+@[\w.-]*\w/g, '…@…')
     .replace(/(?<![0-9A-Za-z])\+?\d{7,15}(?![0-9A-Za-z])/g, '…');
 }

@@ -31,9 +31,6 @@ const BUILD_INPUTS = [
 ];
 const POLL_MS = 200;
 
-checkNode();
-if (!isInstalled() || !isBuilt()) await makeReady();
-
 async function makeReady() {
   process.once('exit', await takeLock());
   // Whoever held the lock before may have done it all.
@@ -212,4 +209,12 @@ function startOf(pid) {
 
 function readJson(path) {
   return JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
+}
+
+checkNode();
+try {
+  if (!isInstalled() || !isBuilt()) await makeReady();
+} catch (error) {
+  console.error(`This clone cannot be made ready: ${error.message}`);
+  process.exitCode = 1;
 }

@@ -98,7 +98,7 @@ describe('TwilioHttpClient', () => {
     const paths: (string | undefined)[] = [];
     const { client } = await upstream((request, response) => {
       paths.push(request.url);
-      response.writeHead(302, { Location: '/v1/Elsewhere' }).end();
+      response.writeHead(302, { Location: '/v1/Elsewhere' }).end('{}');
     });
     const error = await failure(client.request({ method: 'get', uri: URI }));
     expect([error.kind, error.status, paths]).toEqual(['unknown', 302, ['/v1/Services']]);
@@ -115,11 +115,13 @@ describe('TwilioHttpClient', () => {
     expect([error.kind, error.reason, error.status]).toEqual(['unknown', 'server', 200]);
   });
 
-  it('takes an empty answer to a DELETE for done', async () => {
+  it('takes an empty answer to a DELETE for done, and nothing else', async () => {
     const { client } = await upstream((_, response) => response.writeHead(204).end());
     await expect(client.request({ method: 'delete', uri: URI, params: {} })).resolves.toMatchObject({
       statusCode: 204,
     });
+    const { client: captive } = await upstream((_, response) => response.end('<html>please log in</html>'));
+    expect((await failure(captive.request({ method: 'delete', uri: URI }))).kind).toBe('unknown');
   });
 
   it('gives up on headers that do not come', async () => {
@@ -139,9 +141,14 @@ describe('TwilioHttpClient', () => {
   });
 
   it('reads no more than 8 MiB of an answer', async () => {
-    const { client } = await upstream((_, response) => response.end(Buffer.alloc(9 * 1024 * 1024, 32)));
+    const { client } = await upstream((_, response) =>
+      response.end(`{"a":"${'x'.repeat(9 * 1024 * 1024)}"}`),
+    );
     const error = await failure(client.request({ method: 'get', uri: URI }));
-    expect([error.kind, error.reason]).toEqual(['unknown', 'server']);
+    expect([error.kind, error.message]).toEqual([
+      'unknown',
+      "Twilio's answer could not be used: it was too large",
+    ]);
   });
 
   it('calls a cut connection and a refused one unknown outcomes', async () => {

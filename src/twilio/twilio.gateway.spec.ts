@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../config/app-config.js';
@@ -91,7 +91,7 @@ describe('a change', () => {
       [failed(409, 50449), 'conflict'],
       [failed(503, 20503), 'unknown'],
       ['cut', 'unknown'],
-      [{ body: { sid: 'not a sid' } }, 'unknown'],
+      [{ body: { ...conversation, sid: 'CH1' } }, 'unknown'],
       [{ body: {} }, 'unknown'],
     ];
     for (const [said, kind] of rounds) {
@@ -231,18 +231,12 @@ describe('a list', () => {
 describe('the bound on concurrency', () => {
   it('holds, and waiting for a turn does not count against the time-out', async () => {
     const narrow = makeGateway({ TWILIO_MAX_CONCURRENCY: '2', TWILIO_CALL_TIMEOUT_MS: '1000' });
-    let under = 0;
-    let most = 0;
-    answer = async () => {
-      most = Math.max(most, ++under);
-      await delay(20);
-      under--;
-      return { body: conversation };
-    };
-    const slow = { ...at, beforeSend: () => delay(1100) };
-    const calls = [slow, slow, at, at, at].map((where) => narrow.findConversation(where, CH));
-    await expect(Promise.all(calls)).resolves.toHaveLength(5);
-    expect(most).toBe(2);
+    const beforeSend = vi.fn(() => delay(1100));
+    const calls = Promise.all([1, 2, 3, 4, 5].map(() => narrow.findConversation({ ...at, beforeSend }, CH)));
+    await setImmediate();
+    expect(beforeSend).toHaveBeenCalledTimes(2);
+    beforeSend.mockResolvedValue(undefined);
+    await expect(calls).resolves.toHaveLength(5);
     await narrow.onApplicationShutdown();
   });
 });

@@ -11,6 +11,7 @@ import { Clock } from './store/clock.js';
 import { JournalFolder } from './store/journal.js';
 import type { Change } from './store/store.js';
 import { Store } from './store/store.js';
+import { Webhooks } from './webhooks/webhooks.js';
 
 const SILENT = { source: 'API', reason: 'API', hooks: false } as const;
 
@@ -24,7 +25,7 @@ export class Sandbox implements Front {
   readonly log = new RequestLog();
   readonly authentication: Authentication;
   readonly rateLimit: RateLimit;
-  readonly prehooks = { asks: () => false, ask: () => Promise.resolve({}) };
+  readonly prehooks: Webhooks;
   private readonly journal: JournalFolder | null;
 
   constructor(
@@ -33,6 +34,7 @@ export class Sandbox implements Front {
   ) {
     this.authentication = new Authentication(config);
     this.rateLimit = new RateLimit(config.rateLimit);
+    this.prehooks = new Webhooks(this.store, config, this.faults, () => this.clock.now());
     const { dataDir, compactBytes } = config;
     this.journal = dataDir === null ? null : new JournalFolder(dataDir, this.store, compactBytes, notice);
     this.store.journal = this.journal;
@@ -56,6 +58,7 @@ export class Sandbox implements Front {
   async stop(): Promise<void> {
     this.faulty.cancel();
     this.scheduler.stop();
+    await this.prehooks.stop();
     await this.journal?.close();
   }
 

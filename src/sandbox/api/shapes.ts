@@ -1,8 +1,8 @@
 import type { Kind, Message, Records } from '../store/records.js';
 import type { Store } from '../store/store.js';
-import { timersOf } from '../rules/timers.js';
 import { deliveryOf } from '../rules/receipts.js';
-import { conversationOfMember, unreadCount } from '../rules/memberships.js';
+import { iso, timersAnswer } from './dates.js';
+import { participantConversation, userConversation } from './member-views.js';
 
 /** What an answer is written with: whose account, under which address, as which scope. */
 export interface View {
@@ -265,84 +265,10 @@ function compileUrl(template: string): (source: Answer, view: View) => string {
   };
 }
 
-let lastSecond = NaN;
-let lastIso = '';
-
-/** `YYYY-MM-DDTHH:mm:ssZ`: whole seconds, as Twilio answers. */
-export function iso(instant: number): string {
-  const second = Math.floor(instant / 1000);
-  if (second !== lastSecond) {
-    lastSecond = second;
-    lastIso = `${new Date(second * 1000).toISOString().slice(0, 19)}Z`;
-  }
-  return lastIso;
-}
-
 const isoOrNull = (instant: number | null): string | null => (instant === null ? null : iso(instant));
-
-export function timersAnswer(conversation: Records['conversation']): Answer {
-  const { date_inactive, date_closed } = timersOf(conversation);
-  return {
-    ...(date_inactive === null ? {} : { date_inactive: iso(date_inactive) }),
-    ...(date_closed === null ? {} : { date_closed: iso(date_closed) }),
-  };
-}
 
 /** No client can be online before the real-time protocol is there: false where the service asks, else null. */
 function reachability(user: Records['user'], store: Store): Answer {
   const enabled = store.get('service', user.chat_service_sid)?.reachability_enabled === true;
   return { is_online: enabled ? false : null, is_notifiable: enabled ? false : null };
-}
-
-function userConversation(member: Records['participant'], view: View): Answer {
-  const { store, base } = view;
-  const conversation = conversationOfMember(store, member);
-  const user = store.userByIdentity(member.chat_service_sid, member.identity ?? '');
-  return {
-    chat_service_sid: member.chat_service_sid,
-    conversation_sid: conversation.sid,
-    unread_messages_count: unreadCount(store, member),
-    last_read_message_index: member.last_read_message_index,
-    participant_sid: member.sid,
-    user_sid: user?.sid ?? null,
-    friendly_name: conversation.friendly_name,
-    conversation_state: conversation.state,
-    timers: timersAnswer(conversation),
-    attributes: conversation.attributes,
-    date_created: iso(conversation.date_created),
-    date_updated: iso(conversation.date_updated),
-    created_by: conversation.created_by,
-    notification_level: member.notification_level,
-    unique_name: conversation.unique_name,
-    url: `${base}/Users/${user?.sid ?? ''}/Conversations/${conversation.sid}`,
-    links: memberLinks(member, view),
-  };
-}
-
-function participantConversation(member: Records['participant'], view: View): Answer {
-  const { store } = view;
-  const conversation = conversationOfMember(store, member);
-  const user = store.userByIdentity(member.chat_service_sid, member.identity ?? '');
-  return {
-    chat_service_sid: member.chat_service_sid,
-    participant_sid: member.sid,
-    participant_user_sid: user?.sid ?? null,
-    participant_identity: member.identity,
-    participant_messaging_binding: member.messaging_binding,
-    conversation_sid: conversation.sid,
-    conversation_unique_name: conversation.unique_name,
-    conversation_friendly_name: conversation.friendly_name,
-    conversation_attributes: conversation.attributes,
-    conversation_date_created: iso(conversation.date_created),
-    conversation_date_updated: iso(conversation.date_updated),
-    conversation_created_by: conversation.created_by,
-    conversation_state: conversation.state,
-    conversation_timers: timersAnswer(conversation),
-    links: memberLinks(member, view),
-  };
-}
-
-function memberLinks(member: Records['participant'], { base }: View): Answer {
-  const conversation = `${base}/Conversations/${member.conversation_sid}`;
-  return { participant: `${conversation}/Participants/${member.sid}`, conversation };
 }

@@ -1,10 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { ApiError, errorBody, fail } from '../api/errors.js';
 import { secondsOf } from '../api/parameters.js';
+import type { Inbound } from '../rules/inbound.js';
+import { receive } from '../rules/inbound.js';
 import { KINDS } from '../store/records.js';
 import type { Kind } from '../store/records.js';
 import type { Sandbox } from '../sandbox.js';
 import type { Fault, FaultMatch } from './faults.js';
+import type { BindingOrder, ReceiptOrder } from './drive.js';
+import { driveReceipts, registerBinding } from './drive.js';
 import { mayControl } from './guard.js';
 import * as schemas from './schemas.js';
 import { verifyToken } from './tokens.js';
@@ -26,6 +30,7 @@ export function registerControl(app: FastifyInstance, sandbox: Sandbox): void {
   registerFaults(app, sandbox);
   registerRequests(app, sandbox);
   registerClock(app, sandbox);
+  registerOutside(app, sandbox);
   registerState(app, sandbox);
 }
 
@@ -88,6 +93,22 @@ function registerClock(app: FastifyInstance, { scheduler, clock }: Sandbox): voi
             : clock.offset + (seconds ?? 0) * 1000;
       return { now: new Date(scheduler.moveTo(offset)).toISOString() };
     },
+  );
+}
+
+/** What reaches Twilio from outside of its REST API. */
+function registerOutside(app: FastifyInstance, sandbox: Sandbox): void {
+  app.post<{ Body: Inbound }>('/inbound', { schema: { body: schemas.inbound } }, ({ body }) =>
+    receive(sandbox, body),
+  );
+  app.post<{ Body: ReceiptOrder }>('/receipts', { schema: { body: schemas.receipt } }, ({ body }) =>
+    driveReceipts(sandbox, body),
+  );
+  app.post<{ Body: Omit<BindingOrder, 'messageTypes'> & { messageTypes?: string[] } }>(
+    '/bindings',
+    { schema: { body: schemas.binding } },
+    ({ body }, reply) =>
+      reply.code(201).send(registerBinding(sandbox, { messageTypes: ['new_message'], ...body })),
   );
 }
 

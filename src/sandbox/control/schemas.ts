@@ -66,3 +66,34 @@ export const clock = {
 } as const;
 
 export const token = { ...closed, required: ['token'], properties: { token: text } } as const;
+
+export const inbound = {
+  ...closed,
+  required: ['from', 'to', 'body'],
+  properties: { from: text, to: text, body: text },
+} as const;
+
+export const receipt = {
+  ...closed,
+  required: ['conversationSid', 'messageSid', 'status'],
+  properties: {
+    conversationSid: text,
+    messageSid: text,
+    participantSid: text,
+    status: { enum: ['sent', 'delivered', 'read', 'failed', 'undelivered'] },
+    errorCode: count,
+  },
+} as const;
+
+export const binding = {
+  ...closed,
+  required: ['identity', 'bindingType', 'credentialSid', 'endpoint'],
+  properties: {
+    chatServiceSid: text,
+    identity: text,
+    bindingType: { enum: ['apn', 'gcm', 'fcm', 'twilsock'] },
+    credentialSid: text,
+    endpoint: text,
+    messageTypes: { type: 'array', items: text },
+  },
+} as const;

@@ -13,7 +13,7 @@ type Form = Values<(typeof forms)['conversationWithParticipants']>;
 
 /** Twilio's limit for one request. */
 const MOST_AT_ONCE = 10;
-const BACKGROUND = { source: 'API', reason: 'API' } as const;
+const BACKGROUND = { source: 'API', reason: 'EVENT' } as const;
 
 /**
  * Twilio answers at once with an `initializing` conversation, adds the participants in the

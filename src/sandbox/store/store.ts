@@ -14,7 +14,7 @@ export type Applied = {
 
 /** Why a change happened: webhooks (and, later, real-time events) need to know. */
 export interface Cause {
-  source: 'API' | 'SDK';
+  source: 'API' | 'SDK' | 'SMS' | 'WHATSAPP';
   reason: 'API' | 'TIMER' | 'EVENT';
   /** Whether webhooks may be told. REST changes are silent unless their caller asked. */
   hooks: boolean;

@@ -69,7 +69,7 @@ const credential = {
   Secret: text(),
 };
 
-const user = { FriendlyName: text(256, 50003), Attributes: json(16 * KB), RoleSid: sid('RL', 50102) };
+const user = { FriendlyName: text(256, 50003), Attributes: json(16 * KB), RoleSid: sid('RL') };
 const binding = {
   'MessagingBinding.ProxyAddress': text(256, 50408),
   'MessagingBinding.ProjectedAddress': text(256, 50407),
@@ -96,9 +96,9 @@ export const forms = {
     DefaultClosedTimer: timerText(600, 50376, 50380),
   },
   serviceConfiguration: {
-    DefaultConversationCreatorRoleSid: sid('RL', 50106),
-    DefaultConversationRoleSid: sid('RL', 50109),
-    DefaultChatServiceRoleSid: sid('RL', 50102),
+    DefaultConversationCreatorRoleSid: sid('RL'),
+    DefaultConversationRoleSid: sid('RL'),
+    DefaultChatServiceRoleSid: sid('RL'),
     ReachabilityEnabled: boolean(),
   },
   configurationWebhook: { ...webhookTarget, Target: oneOf(['webhook', 'flex']) },
@@ -137,12 +137,12 @@ export const forms = {
     ...binding,
     ...dates,
     Attributes: json(4 * KB),
-    RoleSid: sid('RL', 50109),
+    RoleSid: sid('RL'),
   },
   participantUpdate: {
     ...dates,
     Attributes: json(4 * KB),
-    RoleSid: sid('RL', 50109),
+    RoleSid: sid('RL'),
     ...binding,
     Identity: text(256, 50207),
     LastReadMessageIndex: integer(0, MAX_INDEX, 50516, 50421),

@@ -102,11 +102,15 @@ function incomingOf(request: FastifyRequest, body: string | undefined): Incoming
     url,
     host: headers.host ?? '',
     authorization: headers.authorization,
-    webhooks: headers['x-twilio-webhook-enabled'] === 'true',
+    webhooks: asksForWebhooks(headers['x-twilio-webhook-enabled']),
     path: request.params as Record<string, string>,
     body,
   };
 }
+
+/** `true` in whatever case: Twilio's own examples write it in several. */
+const asksForWebhooks = (header: string | string[] | undefined): boolean =>
+  typeof header === 'string' && header.toLowerCase() === 'true';
 
 const pathOf = (url: string): string => {
   const at = url.indexOf('?');

@@ -9,7 +9,7 @@ import { startSandbox } from '../../../src/sandbox/server.js';
 
 export type TwilioClient = ReturnType<typeof twilio>;
 
-type RequestOptions = Parameters<InstanceType<typeof twilio.RequestClient>['request']>[0];
+type RequestOptions<T> = Parameters<typeof twilio.RequestClient.prototype.request<T>>[0];
 
 /** The library's own HTTP client with nothing changed but scheme and host. */
 class Redirected extends twilio.RequestClient {
@@ -21,12 +21,12 @@ class Redirected extends twilio.RequestClient {
   }
 
   override request<T>(
-    options: RequestOptions,
-  ): ReturnType<InstanceType<typeof twilio.RequestClient>['request']> {
+    options: RequestOptions<T>,
+  ): ReturnType<typeof twilio.RequestClient.prototype.request<T>> {
     const url = new URL(options.uri);
     url.protocol = this.base.protocol;
     url.host = this.base.host;
-    return super.request<T>({ ...options, uri: url.toString() } as never);
+    return super.request<T>({ ...options, uri: url.toString() });
   }
 }
 
@@ -76,13 +76,14 @@ export function callers(baseUrl: string, config: SandboxConfig): Pick<Harness, '
   return {
     async call(method, path, form, headers = {}) {
       const body = form === undefined ? null : encode(form);
-      const type = body === null ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
+      const type: Record<string, string> =
+        body === null ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
       return answerOf(
         await fetch(baseUrl + path, { method, body, headers: { authorization, ...type, ...headers } }),
       );
     },
     async control(method, path, body) {
-      const type = body === undefined ? {} : { 'content-type': 'application/json' };
+      const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
       const sent = body === undefined ? null : JSON.stringify(body);
       return answerOf(await fetch(`${baseUrl}/sandbox${path}`, { method, body: sent, headers: type }));
     },

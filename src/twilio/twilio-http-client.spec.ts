@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TwilioError } from './twilio-error.js';
 import { TwilioHttpClient } from './twilio-http-client.js';
 
@@ -124,6 +124,17 @@ describe('TwilioHttpClient', () => {
     expect((await failure(captive.request({ method: 'delete', uri: URI }))).kind).toBe('unknown');
   });
 
+  it('sends nothing when it was frozen while it connected, and wakes when its time is over', async () => {
+    let sent = 0;
+    const { client } = await upstream((_, response) => response.end(String(sent++)));
+    const answer = failure(client.request({ method: 'post', uri: URI, data: {} }));
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 60_000);
+    const { reason } = await answer;
+    clock.mockRestore();
+    expect([reason, sent]).toEqual(['timeout', 0]);
+  });
+
   it('gives up on headers that do not come', async () => {
     const { client } = await upstream(() => {}, 150);
     const error = await failure(client.request({ method: 'get', uri: URI }));
@@ -140,9 +151,9 @@ describe('TwilioHttpClient', () => {
     expect([error.kind, error.reason]).toEqual(['unknown', 'timeout']);
   });
 
-  it('reads no more than 8 MiB of an answer', async () => {
+  it('reads no more than 32 MiB of an answer', async () => {
     const { client } = await upstream((_, response) =>
-      response.end(`{"a":"${'x'.repeat(9 * 1024 * 1024)}"}`),
+      response.end(`{"a":"${'x'.repeat(33 * 1024 * 1024)}"}`),
     );
     const error = await failure(client.request({ method: 'get', uri: URI }));
     expect([error.kind, error.message]).toEqual([

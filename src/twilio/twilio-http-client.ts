@@ -1,12 +1,12 @@
-import { Pool, type Dispatcher } from 'undici';
+import { buildConnector, errors, Pool, type Dispatcher } from 'undici';
 import type RequestClient from 'twilio/lib/base/RequestClient.js';
 import { TwilioError } from './twilio-error.js';
 
 /** The product's own origin; the SDK's edge and region settings have no say, TWILIO_API_BASE_URL does. */
 const TWILIO_ORIGIN = 'https://conversations.twilio.com';
 
-/** Far above a page of 100 messages of 32 KB; an answer beyond it is none of Twilio's. */
-const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+/** The largest page there can be is below: 100 messages of 32,768 characters, each written as `\uXXXX`, are 20 MB. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 
 export interface TwilioHttpClientOptions {
   /** Origin to call in Twilio's place; null for Twilio. */
@@ -39,13 +39,14 @@ export class TwilioHttpClient {
   readonly #pool: Pool;
   readonly #authorization: string;
   readonly #callTimeoutMs: number;
+  #closing: Promise<void> | undefined;
 
   constructor(options: TwilioHttpClientOptions) {
     const origin = new URL(options.baseUrl ?? TWILIO_ORIGIN).origin;
     this.#pool = new Pool(origin, {
       connections: options.connections,
       pipelining: 1,
-      connect: { timeout: options.callTimeoutMs },
+      connect: timelyConnector(options.callTimeoutMs),
       // One timer rules the whole call; undici's two would start anew with each part.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -60,23 +61,16 @@ export class TwilioHttpClient {
     const path = pathOf(options);
     const headers = { ...options.headers, Authorization: this.#authorization };
     const body = options.data === undefined ? null : formEncode(options.data);
-    const {
-      statusCode,
-      headers: answered,
-      text,
-    } = await this.#send({
-      method: options.method.toUpperCase(),
-      path,
-      headers,
-      body,
-    });
+    const method = options.method.toUpperCase();
+    const answer = await this.#send({ method, path, headers, body });
+    const { statusCode, headers: answered, text } = answer;
     if (statusCode < 200 || statusCode >= 300) throw TwilioError.fromAnswer(statusCode, answered, text);
-    return { statusCode, headers: answered, body: parse(options.method, statusCode, answered, text) };
+    return { statusCode, headers: answered, body: parse(method, statusCode, answered, text) };
   }
 
   /** Ends the connections once the calls under way are through, each within its time-out. */
   close(): Promise<void> {
-    return this.#pool.close();
+    return (this.#closing ??= this.#pool.close());
   }
 
   async #send(
@@ -99,6 +93,23 @@ export class TwilioHttpClient {
   }
 }
 
+/**
+ * Connects within the time-out by the clock, not only by a timer. A process that was frozen while it connected finds the
+ * connection ready when it wakes, before its timers run, and would send a request whose lease has passed to another.
+ */
+function timelyConnector(timeoutMs: number): buildConnector.connector {
+  const connect = buildConnector({ timeout: timeoutMs });
+  return (options, callback) => {
+    const begun = performance.now();
+    connect(options, (...result) => {
+      const [, socket] = result;
+      if (socket === null || performance.now() - begun <= timeoutMs) return callback(...result);
+      socket.destroy();
+      return callback(new errors.ConnectTimeoutError(), null);
+    });
+  };
+}
+
 /** Path and query. The origin that the SDK, or a `next_page_url`, gives is dropped: the pool has its own. */
 function pathOf({ uri, params }: Options): string {
   const url = new URL(uri);
@@ -119,7 +130,7 @@ function formEncode(data: unknown): string {
 }
 
 function parse(method: string, status: number, headers: Answer['headers'], text: string): unknown {
-  if (text === '' && method.toLowerCase() === 'delete') return '';
+  if (text === '' && method === 'DELETE') return '';
   try {
     const body: unknown = JSON.parse(text);
     if (typeof body === 'object' && body !== null) return body;

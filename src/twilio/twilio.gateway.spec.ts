@@ -214,6 +214,11 @@ describe('a list', () => {
     await expect(gateway.listMessages(at, CH, { pageSize: 0 })).rejects.toThrow(RangeError);
   });
 
+  it('does not take a next page that cannot be asked for again for the end', async () => {
+    answers = [page('messages', [], `https://conversations.twilio.com/v1/Services/${IS}/Elsewhere?Page=1`)];
+    await expect(gateway.pageMessages(at, CH)).rejects.toMatchObject({ kind: 'unknown', reason: 'server' });
+  });
+
   it('goes from page to page, stops at its limit, and never leaves its origin', async () => {
     const role = (n: number) => ({ sid: `RL${String(n).padStart(32, '0')}`, permissions: [], date_created });
     const next = `https://conversations.twilio.com/v1/Services/${IS}/Roles?PageSize=2&Page=1&PageToken=PT1`;

@@ -3,6 +3,7 @@ import twilio from 'twilio';
 import { AppConfig } from '../config/app-config.js';
 import { DirectoryGateway } from './directory.gateway.js';
 import { nameParameter, sidParameter } from './path-parameters.js';
+import { TwilioError } from './twilio-error.js';
 import { TwilioHttpClient } from './twilio-http-client.js';
 import { pageSizeOf, UpstreamCalls } from './upstream-calls.js';
 import { toConversation, toMessage, toParticipant } from './upstream-resources.js';
@@ -242,8 +243,10 @@ export class TwilioGateway extends DirectoryGateway implements OnApplicationShut
   }
 }
 
-function positionIn(nextUrl: string): PagePosition | null {
+/** Twilio's URL itself is never given away: it would come back from outside as a path to send to. */
+function positionIn(nextUrl: string): PagePosition {
   const query = new URL(nextUrl).searchParams;
   const token = query.get('PageToken');
-  return token === null ? null : { page: Number(query.get('Page') ?? 1), token };
+  if (token === null) throw TwilioError.unreadable('its next page has no token');
+  return { page: Number(query.get('Page') ?? 1), token };
 }

@@ -125,8 +125,9 @@ export class UpstreamCalls {
 
 /** The page size asked for, or the largest that is allowed and needed. Throws RangeError: a mistake on our side. */
 export function pageSizeOf({ pageSize, limit }: ListOptions, largest: number): number {
-  if (limit !== undefined && (!Number.isInteger(limit) || limit < 0))
+  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0)) {
     throw new RangeError('limit must be an integer from 0');
+  }
   const size = pageSize ?? Math.min(largest, Math.max(limit ?? largest, 1));
   if (!Number.isInteger(size) || size < 1 || size > largest) {
     throw new RangeError(`pageSize must be an integer from 1 to ${largest}`);

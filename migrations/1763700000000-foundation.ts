@@ -109,6 +109,7 @@ const TABLES = [
   )`,
   `create index idx_participants_conversation on participants (conversation_id, id)`,
   `create index idx_participants_identity on participants (identity_id, conversation_id)`,
+  `create index idx_participants_address on participants (identity_id) where address is not null`,
   `create table messages (
     id uuid constraint pk_messages primary key,
     conversation_id uuid not null constraint fk_messages_conversation references conversations on delete cascade,

@@ -14,7 +14,8 @@ export type AuthenticatedRequest = FastifyRequest & { caller: Caller };
 
 /** Hands a controller the Caller that the guard has let in. */
 export const CallerOf = createParamDecorator(
-  (_: unknown, context: ExecutionContext): Caller => context.switchToHttp().getRequest<AuthenticatedRequest>().caller,
+  (_: unknown, context: ExecutionContext): Caller =>
+    context.switchToHttp().getRequest<AuthenticatedRequest>().caller,
 );
 
 export const PUBLIC_ROUTE = 'access:public';

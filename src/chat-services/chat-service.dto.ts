@@ -7,12 +7,19 @@ import type { ChatServiceEntity } from './chat-service.entity.js';
 import { shownName } from './twilio-name.js';
 
 export class CreateChatServiceDto {
-  @ApiPropertyOptional({ maxLength: 200, example: 'Support', description: 'Of a chat service that is to be made.' })
+  @ApiPropertyOptional({
+    maxLength: 200,
+    example: 'Support',
+    description: 'Of a chat service that is to be made.',
+  })
   @IfGiven()
   @IsLine(200)
   friendlyName?: string;
 
-  @ApiPropertyOptional({ example: 'IS0123456789abcdef0123456789abcdef', description: 'One that exists: it is adopted.' })
+  @ApiPropertyOptional({
+    example: 'IS0123456789abcdef0123456789abcdef',
+    description: 'One that exists: it is adopted.',
+  })
   @IfGiven()
   @Matches(/^IS[0-9a-fA-F]{32}$/, { message: 'must be IS and 32 hexadecimal digits' })
   twilioSid?: string;
@@ -42,7 +49,10 @@ export class UpdateChatServiceDto {
   defaultTimers?: DefaultTimersDto | null;
 }
 
-export class ChatServiceResponse implements Pick<ChatServiceEntity, 'id' | 'twilioSid' | 'shareDisplayNames'> {
+export class ChatServiceResponse implements Pick<
+  ChatServiceEntity,
+  'id' | 'twilioSid' | 'shareDisplayNames'
+> {
   @ApiProperty({ format: 'uuid' }) id!: string;
   @ApiProperty({ type: String, nullable: true, description: '`IS…`; null until Twilio has made it.' })
   twilioSid!: string | null;

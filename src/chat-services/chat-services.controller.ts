@@ -17,7 +17,10 @@ export class ChatServicesController {
 
   @Post()
   @RequireScope('operator')
-  @ApiOperation({ operationId: 'createService', summary: 'Make a chat service, or adopt one that Twilio has' })
+  @ApiOperation({
+    operationId: 'createService',
+    summary: 'Make a chat service, or adopt one that Twilio has',
+  })
   @ApiCommand()
   @ApiResponse({ status: 201, type: ChatServiceResponse })
   @ApiResponse({ status: 202, type: ChatServiceResponse, description: 'Not finished in time; it goes on.' })

@@ -18,7 +18,11 @@ import { toAppError } from '../twilio/to-app-error.js';
 import { TwilioError } from '../twilio/twilio-error.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import { CHAT_SERVICE } from './chat-service.aggregate.js';
-import { ChatServiceResponse, type CreateChatServiceDto, type UpdateChatServiceDto } from './chat-service.dto.js';
+import {
+  ChatServiceResponse,
+  type CreateChatServiceDto,
+  type UpdateChatServiceDto,
+} from './chat-service.dto.js';
 import { ChatServiceEntity } from './chat-service.entity.js';
 import { PRESETS, type Preset } from './presets.js';
 
@@ -53,7 +57,10 @@ export class ChatServicesService {
   /** Makes a chat service at Twilio, or adopts one that is there. */
   async create(command: Command, caller: Caller, body: CreateChatServiceDto): Promise<Reply> {
     if ((body.friendlyName === undefined) === (body.twilioSid === undefined)) {
-      throw AppError.invalid('friendlyName', 'give either friendlyName (to make one) or twilioSid (to adopt one)');
+      throw AppError.invalid(
+        'friendlyName',
+        'give either friendlyName (to make one) or twilioSid (to adopt one)',
+      );
     }
     const adopted = body.twilioSid === undefined ? null : await this.lookUp(body.twilioSid);
     const id = uuidv7();
@@ -64,8 +71,18 @@ export class ChatServicesService {
       kind: 'create',
       location: `/v1/services/${id}`,
       write: async (tx) => {
-        const lease = this.reconciler.newLease(CHAT_SERVICE, { id, version: 1, attempts: 0, takenOver: false });
-        await this.insert(tx, lease, body.twilioSid ?? null, adopted?.friendlyName ?? body.friendlyName ?? null);
+        const lease = this.reconciler.newLease(CHAT_SERVICE, {
+          id,
+          version: 1,
+          attempts: 0,
+          takenOver: false,
+        });
+        await this.insert(
+          tx,
+          lease,
+          body.twilioSid ?? null,
+          adopted?.friendlyName ?? body.friendlyName ?? null,
+        );
         return lease;
       },
       pending: async () => ChatServiceResponse.from(await this.find(id)),
@@ -88,7 +105,12 @@ export class ChatServicesService {
     return this.find(id);
   }
 
-  async update(caller: Caller, id: string, body: UpdateChatServiceDto, ifMatch?: string): Promise<ChatServiceEntity> {
+  async update(
+    caller: Caller,
+    id: string,
+    body: UpdateChatServiceDto,
+    ifMatch?: string,
+  ): Promise<ChatServiceEntity> {
     await this.get(caller, id);
     return this.dataSource.transaction(async (manager) => {
       const entity = await manager.findOneOrFail(ChatServiceEntity, {
@@ -109,13 +131,19 @@ export class ChatServicesService {
   async findReady(id: string): Promise<ReadyChatService | null> {
     const known = this.ready.get(id);
     if (known) return known;
-    const rows = await this.database.query<{ twilio_sid: string | null; preset: Preset; role_sid: string | null }>(
+    const rows = await this.database.query<{
+      twilio_sid: string | null;
+      preset: Preset;
+      role_sid: string | null;
+    }>(
       'chat-services.ready',
       `select s.twilio_sid, r.preset, r.twilio_sid as role_sid
       from chat_services s join roles r on r.service_id = s.id where s.id = $1`,
       [id],
     );
-    const presetSids = new Map(rows.flatMap(({ preset, role_sid }) => (role_sid ? [[preset, role_sid]] : [])));
+    const presetSids = new Map(
+      rows.flatMap(({ preset, role_sid }) => (role_sid ? [[preset, role_sid]] : [])),
+    );
     const twilioSid = rows[0]?.twilio_sid;
     if (!twilioSid || presetSids.size < PRESETS.length) return null;
     const ready = { twilioSid, presetSids };
@@ -158,7 +186,13 @@ export class ChatServicesService {
   ): Promise<void> {
     const leaseMs = lease.token === null ? 0 : this.reconciler.leaseMs;
     try {
-      await tx.query('chat-services.insert', INSERT, [lease.id, twilioSid, friendlyName, lease.token, leaseMs]);
+      await tx.query('chat-services.insert', INSERT, [
+        lease.id,
+        twilioSid,
+        friendlyName,
+        lease.token,
+        leaseMs,
+      ]);
     } catch (error) {
       if (lease.token === null || !isUniqueViolation(error, 'uq_chat_services_twilio_sid')) throw error;
       throw new AppError('service_exists', { detail: `${twilioSid} belongs to a chat service already.` });

@@ -2,7 +2,12 @@ import { ConfigError, readEnv, type Env } from './env.js';
 
 /** The checked configuration, nested and frozen: what the rest of the code is given. Times are in milliseconds. */
 export class AppConfig {
-  readonly http: Readonly<{ host: string; port: number; shutdownGraceMs: number; publicBaseUrl: string | null }>;
+  readonly http: Readonly<{
+    host: string;
+    port: number;
+    shutdownGraceMs: number;
+    publicBaseUrl: string | null;
+  }>;
   readonly corsOrigins: readonly string[];
   readonly database: Readonly<{ url: string; poolSize: number; migrateOnStart: boolean }>;
   readonly twilio: Readonly<{

@@ -14,7 +14,8 @@ import {
   validateSync,
 } from 'class-validator';
 
-const integer = () => Transform(({ value }: { value: unknown }) => (value === '' ? undefined : Number(value)));
+const integer = () =>
+  Transform(({ value }: { value: unknown }) => (value === '' ? undefined : Number(value)));
 const boolean = () =>
   Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value));
 const optional = () => Transform(({ value }: { value: unknown }) => (value === '' ? undefined : value));
@@ -139,7 +140,9 @@ export function readEnv(source: NodeJS.ProcessEnv): Env {
     source[error.property] === undefined
       ? [`${error.property}: is required`]
       : Object.values(error.constraints ?? {}).map((text) =>
-          text.startsWith(error.property) ? text.replace(error.property, `${error.property}:`) : `${error.property}: ${text}`,
+          text.startsWith(error.property)
+            ? text.replace(error.property, `${error.property}:`)
+            : `${error.property}: ${text}`,
         ),
   );
   problems.push(...crossChecks(env));

@@ -17,8 +17,16 @@ export class DatabaseModule implements OnApplicationShutdown {
     return {
       module: DatabaseModule,
       providers: [
-        { provide: DataSource, inject: [AppConfig], useFactory: (config: AppConfig) => connect(config, entities) },
-        { provide: Database, inject: [DataSource], useFactory: (dataSource: DataSource) => new Database(dataSource) },
+        {
+          provide: DataSource,
+          inject: [AppConfig],
+          useFactory: (config: AppConfig) => connect(config, entities),
+        },
+        {
+          provide: Database,
+          inject: [DataSource],
+          useFactory: (dataSource: DataSource) => new Database(dataSource),
+        },
       ],
       exports: [DataSource, Database],
     };

@@ -95,12 +95,18 @@ export class Commands {
     const result = await waiting;
     if (result === 'pending') return null;
     if ('trouble' in result) {
-      throw new AppError(result.trouble as ErrorCode, { detail: 'The work is kept and goes on when this is mended.' });
+      throw new AppError(result.trouble as ErrorCode, {
+        detail: 'The work is kept and goes on when this is mended.',
+      });
     }
     return toReply(result);
   }
 
-  private async unlessKeyTaken(command: Command, serviceId: string, run: () => Promise<Reply>): Promise<Reply> {
+  private async unlessKeyTaken(
+    command: Command,
+    serviceId: string,
+    run: () => Promise<Reply>,
+  ): Promise<Reply> {
     // Twice: the wish that held the key may have been pruned between the two statements.
     for (let round = 0; ; round++) {
       try {
@@ -118,7 +124,8 @@ export class Commands {
     if (!wish) return null;
     if (!wish.requestHash?.equals(command.requestHash)) throw new AppError('idempotency_key_reused');
     const reply = wish.settled ? toReply(wish.settled) : await this.awaitWish(wish.id, command.waitMs);
-    if (reply) return new Reply(reply.status, reply.body, { ...reply.headers, 'idempotent-replayed': 'true' });
+    if (reply)
+      return new Reply(reply.status, reply.body, { ...reply.headers, 'idempotent-replayed': 'true' });
     throw new AppError('idempotency_in_progress', {
       headers: { 'retry-after': RETRY_AFTER_SECONDS, ...(wish.location && { location: wish.location }) },
     });

@@ -7,7 +7,7 @@ interface ClaimedRow {
   id: string;
   version: number;
   attempts: number;
-  }
+}
 
 /** The statements by which leases change hands, for any table that carries the columns of the reconciler. */
 export class LeaseStore {

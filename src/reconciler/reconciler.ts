@@ -12,7 +12,7 @@ import { TwilioError } from '../twilio/twilio-error.js';
 import type { Aggregate } from './aggregate.js';
 import { LeaseLost, type Lease, type LeaseClaim } from './lease.js';
 import { LeaseStore } from './lease-store.js';
-import { pauseAfter, troubleOf } from './pause.js';
+import { NotReady, pauseAfter, troubleOf } from './pause.js';
 import { noteTrouble, SETTLE_WISH, type SettledWish } from './wish-store.js';
 import { WishWaiters } from './wish-waiters.js';
 
@@ -172,21 +172,21 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
 
   private logFailure(lease: Lease, error: unknown): void {
     const what = `${nameOf(lease)}, try ${lease.attempts + 1}`;
-    if (error instanceof TwilioError) this.logger.warn(`${what}: ${troubleOf(error)} (${error.message})`);
-    else this.logger.error(`${what}: ${error instanceof Error ? error.message : String(error)}`, stackOf(error));
+    if (error instanceof NotReady) this.logger.debug(`${what}: ${error.message}`);
+    else if (error instanceof TwilioError)
+      this.logger.warn(`${what}: ${troubleOf(error)} (${error.message})`);
+    else
+      this.logger.error(`${what}: ${error instanceof Error ? error.message : String(error)}`, stackOf(error));
   }
 
-  private scheduleSweep(): void {
-    const timer = setTimeout(
-      () => {
-        this.sweep()
-          .catch((error: unknown) => this.logger.warn(`the sweep failed: ${String(error)}`))
-          .finally(() => {
-            if (!this.stopping.signal.aborted) this.scheduleSweep();
-          });
-      },
-      SWEEP_MS * (0.8 + Math.random() * 0.4),
-    );
+  private scheduleSweep(afterMs = SWEEP_MS * (0.8 + Math.random() * 0.4)): void {
+    const timer = setTimeout(() => {
+      this.sweep()
+        .catch((error: unknown) => this.logger.warn(`the sweep failed: ${String(error)}`))
+        .finally(() => {
+          if (!this.stopping.signal.aborted) this.scheduleSweep();
+        });
+    }, afterMs);
     this.timers = [...this.timers.slice(0, 1), timer];
   }
 

@@ -82,7 +82,11 @@ export async function insertWish(tx: Queryable, wish: NewWish, command: Command)
   return rows.length > 0;
 }
 
-export async function findWishByKey(db: Queryable, serviceId: string, hash: Buffer): Promise<StoredWish | null> {
+export async function findWishByKey(
+  db: Queryable,
+  serviceId: string,
+  hash: Buffer,
+): Promise<StoredWish | null> {
   const [row] = await db.query<WishRow>(
     'wishes.by-key',
     `select ${COLUMNS} from wishes where service_id = $1 and idempotency_hash = $2`,

@@ -16,16 +16,26 @@ export class ApiKeysController {
   constructor(private readonly keys: ApiKeysService) {}
 
   @Post()
-  @ApiOperation({ operationId: 'createApiKey', summary: 'Make an API key; its secret is shown in this answer alone' })
+  @ApiOperation({
+    operationId: 'createApiKey',
+    summary: 'Make an API key; its secret is shown in this answer alone',
+  })
   @ApiIdempotent()
   @ApiResponse({ status: 201, type: ApiKeyResponse })
   @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'idempotency_key_reused')
-  create(@CommandOf() command: Command, @CallerOf() caller: Caller, @Body() body: CreateApiKeyDto): Promise<Reply> {
+  create(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Body() body: CreateApiKeyDto,
+  ): Promise<Reply> {
     return this.keys.create(command, caller, body);
   }
 
   @Get()
-  @ApiOperation({ operationId: 'listApiKeys', summary: 'List the API keys that are not revoked, newest first' })
+  @ApiOperation({
+    operationId: 'listApiKeys',
+    summary: 'List the API keys that are not revoked, newest first',
+  })
   @ApiResponse({ status: 200, type: pageOf(ApiKeyResponse) })
   @ApiFailures('validation_failed', 'missing_scope', 'not_found')
   async list(@CallerOf() caller: Caller, @Query() query: ListApiKeysQuery): Promise<Page<ApiKeyResponse>> {

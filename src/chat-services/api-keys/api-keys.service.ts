@@ -34,7 +34,8 @@ export class ApiKeysService {
       throw new AppError('missing_scope', { detail: `Nobody grants what he lacks: ${lacking.join(', ')}.` });
     }
     const expiresAt = body.expiresAt === undefined ? null : new Date(body.expiresAt);
-    if (expiresAt && expiresAt.getTime() <= Date.now()) throw AppError.invalid('expiresAt', 'must be in the future');
+    if (expiresAt && expiresAt.getTime() <= Date.now())
+      throw AppError.invalid('expiresAt', 'must be in the future');
     const key = generateApiKey();
     const entity = newEntity(serviceId, { ...body, expiresAt, ...key });
     return this.commands.record(command, {
@@ -43,7 +44,12 @@ export class ApiKeysService {
       work: async (tx) => {
         await insert(tx, entity);
         const once = { key: key.text, secretShown: false };
-        return { status: 201, body: ApiKeyResponse.from(entity), location: `/v1/api-keys/${entity.id}`, once };
+        return {
+          status: 201,
+          body: ApiKeyResponse.from(entity),
+          location: `/v1/api-keys/${entity.id}`,
+          once,
+        };
       },
     });
   }
@@ -78,7 +84,12 @@ export class ApiKeysService {
   async ensureBootstrapKey(text: string, serviceId: string): Promise<void> {
     const key = parseApiKey(text);
     if (!key) throw new Error('BOOTSTRAP_API_KEY has not the form of a key.');
-    const entity = newEntity(serviceId, { name: 'bootstrap', scopes: ['operator', 'admin'], expiresAt: null, ...key });
+    const entity = newEntity(serviceId, {
+      name: 'bootstrap',
+      scopes: ['operator', 'admin'],
+      expiresAt: null,
+      ...key,
+    });
     await this.dataSource.query(INSERT, insertValues(entity));
     const known = await this.dataSource.getRepository(ApiKeyEntity).findOneByOrFail({ keyId: key.keyId });
     if (!secretMatches(key.secret, known.secretHash)) {
@@ -89,7 +100,8 @@ export class ApiKeysService {
   private async serviceOf(caller: Caller, serviceId = caller.serviceId): Promise<string> {
     const own = serviceId === caller.serviceId;
     if (own) {
-      if (!holdsScope(caller.scopes, 'admin')) throw new AppError('missing_scope', { detail: 'admin is needed.' });
+      if (!holdsScope(caller.scopes, 'admin'))
+        throw new AppError('missing_scope', { detail: 'admin is needed.' });
       return serviceId;
     }
     const known =
@@ -124,7 +136,16 @@ function newEntity(serviceId: string, { name, scopes, expiresAt, keyId, secret }
 }
 
 function insertValues(key: ApiKeyEntity): unknown[] {
-  return [key.id, key.keyId, key.serviceId, key.name, key.scopes, key.secretHash, key.expiresAt, key.createdAt];
+  return [
+    key.id,
+    key.keyId,
+    key.serviceId,
+    key.name,
+    key.scopes,
+    key.secretHash,
+    key.expiresAt,
+    key.createdAt,
+  ];
 }
 
 async function insert(tx: Queryable, key: ApiKeyEntity): Promise<void> {

@@ -49,7 +49,7 @@ export function ApiFailures(...codes: ErrorCode[]): MethodDecorator & ClassDecor
 }
 
 /** The headers that every command takes. */
-export function ApiCommand(): MethodDecorator {
+export function ApiCommand({ idempotencyKey = true } = {}): MethodDecorator {
   return applyDecorators(
     ApiHeader({
       name: 'Prefer',
@@ -58,7 +58,7 @@ export function ApiCommand(): MethodDecorator {
         '`wait=0` to `wait=60` seconds for the final answer (10 by default), or `respond-async`. After that: 202, and the work goes on.',
       schema: { type: 'string', example: 'wait=10' },
     }),
-    ApiIdempotent(),
+    ...(idempotencyKey ? [ApiIdempotent()] : []),
   );
 }
 

@@ -22,7 +22,11 @@ const KEY_LENGTH_MAX = 255;
 
 /** `Prefer: wait=N` or `respond-async` (RFC 7240); what is not understood is ignored, as that RFC demands. */
 export function waitMsOf(prefer: string | string[] | undefined): number {
-  const preferences = [prefer ?? ''].flat().join(',').split(/[,;]/).map((part) => part.trim().toLowerCase());
+  const preferences = [prefer ?? '']
+    .flat()
+    .join(',')
+    .split(/[,;]/)
+    .map((part) => part.trim().toLowerCase());
   for (const preference of preferences) {
     if (preference === 'respond-async') return 0;
     const seconds = /^wait\s*=\s*"?(\d{1,9})"?$/.exec(preference)?.[1];

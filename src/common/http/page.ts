@@ -6,7 +6,13 @@ import { isUuid } from '../validation/text.js';
 
 /** Query of every list. */
 export class PageQuery {
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 100, default: 20, description: 'Rows in the answer.' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: 100,
+    default: 20,
+    description: 'Rows in the answer.',
+  })
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -39,6 +45,7 @@ export function cursorId(query: PageQuery): string | null {
 export function toPage<Row extends { id: string }>(rows: Row[], limit: number): Page<Row> {
   const data = rows.slice(0, limit);
   const last = data.at(-1);
-  const nextCursor = rows.length > limit && last ? Buffer.from(last.id, 'latin1').toString('base64url') : null;
+  const nextCursor =
+    rows.length > limit && last ? Buffer.from(last.id, 'latin1').toString('base64url') : null;
   return { data, nextCursor };
 }

@@ -6,7 +6,7 @@ const SID_SHAPED = /^[A-Z]{2}[0-9a-fA-F]{32}$/;
 // Control characters, line and paragraph separators, lone surrogates: neither Postgres nor a header holds them safely.
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u;
 // In a text of several lines, tab and line ends are welcome.
-const UNPRINTABLE_IN_TEXT = /[\p{Cs}\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/u;
+const UNPRINTABLE_IN_TEXT = /(?![\t\n\r])[\p{Cc}\p{Cs}]/u;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -29,7 +29,11 @@ function lengthIn(value: unknown, min: number, max: number): value is string {
 /** The bounds of `externalRef` and `externalId`: 1 to 255 code points, printable, any script, not `.` or `..`. */
 export function isExternalKey(value: unknown): value is string {
   return (
-    lengthIn(value, 1, 255) && !UNPRINTABLE.test(value) && value.trim() !== '' && value !== '.' && value !== '..'
+    lengthIn(value, 1, 255) &&
+    !UNPRINTABLE.test(value) &&
+    value.trim() !== '' &&
+    value !== '.' &&
+    value !== '..'
   );
 }
 
@@ -38,7 +42,12 @@ export function isExternalId(value: unknown): value is string {
   return isExternalKey(value) && !SID_SHAPED.test(value);
 }
 
-function rule(name: string, validate: (value: unknown) => boolean, message: string, options?: ValidationOptions) {
+function rule(
+  name: string,
+  validate: (value: unknown) => boolean,
+  message: string,
+  options?: ValidationOptions,
+) {
   return ValidateBy({ name, validator: { validate, defaultMessage: () => message } }, options);
 }
 
@@ -60,12 +69,18 @@ export const IsLine = (max: number): PropertyDecorator =>
     `must be a text of 1 to ${max} printable characters`,
   );
 
-/** A text of several lines: 1 to `max` code points; no control characters but tab and line ends. */
-export const IsText = (max: number): PropertyDecorator =>
+/** What Twilio takes as the body of a chat message, in bytes of UTF-8. */
+const MESSAGE_BODY_MAX_BYTES = 32_768;
+
+export const IsMessageBody = (): PropertyDecorator =>
   rule(
-    'isText',
-    (value) => lengthIn(value, 1, max) && !UNPRINTABLE_IN_TEXT.test(value),
-    `must be a text of 1 to ${max} characters, without control characters`,
+    'isMessageBody',
+    (value) =>
+      typeof value === 'string' &&
+      value !== '' &&
+      !UNPRINTABLE_IN_TEXT.test(value) &&
+      Buffer.byteLength(value) <= MESSAGE_BODY_MAX_BYTES,
+    `must be a text of at most ${MESSAGE_BODY_MAX_BYTES} bytes, without control characters`,
   );
 
 /** A JSON object of at most `maxBytes` bytes as serialised UTF-8, without the keys that are ours. */

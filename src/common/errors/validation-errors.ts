@@ -1,0 +1,24 @@
+import type { ValidationError } from 'class-validator';
+import { AppError, type FieldError } from './app-error.js';
+
+/** class-validator's own words for a field that no document knows. */
+const UNKNOWN_FIELD = 'whitelistValidation';
+
+/** The third translator: what the validation pipe found, with the whole path of each field. */
+export function validationAppError(errors: ValidationError[]): AppError {
+  return AppError.validation(errors.flatMap((error) => fieldErrors(error, '')));
+}
+
+function fieldErrors(error: ValidationError, parent: string): FieldError[] {
+  const field = parent + error.property;
+  const own = Object.entries(error.constraints ?? {}).map(([name, text]) => ({
+    field,
+    message: name === UNKNOWN_FIELD ? 'is not a known field' : withoutName(text, error.property),
+  }));
+  return [...own, ...(error.children ?? []).flatMap((child) => fieldErrors(child, `${field}.`))];
+}
+
+/** The library's texts begin with the property's name, which `field` says already. */
+function withoutName(text: string, property: string): string {
+  return text.startsWith(`${property} `) ? text.slice(property.length + 1) : text;
+}

@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, In } from 'typeorm';
+import type { Caller } from '../access/caller.js';
+import { cursorId, toPage, type Page } from '../common/http/page.js';
+import { ConversationResponse, type ListConversationsQuery } from './conversation.dto.js';
+import { ConversationEntity } from './conversation.entity.js';
+import { ConversationStore } from './conversation-store.js';
+
+/** Lists conversations, newest first; rows only, Twilio is not asked. */
+@Injectable()
+export class ConversationList {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly store: ConversationStore,
+  ) {}
+
+  async page(caller: Caller, query: ListConversationsQuery): Promise<Page<ConversationResponse>> {
+    const { text, values } = statement(caller.serviceId, query);
+    const ids: { id: string }[] = await this.dataSource.query(text, values);
+    const page = toPage(ids, query.limit);
+    const rows = await this.dataSource
+      .getRepository(ConversationEntity)
+      .findBy({ id: In(page.data.map(({ id }) => id)) });
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    const views = await this.store.views(page.data.flatMap(({ id }) => byId.get(id) ?? []));
+    return { ...page, data: views.map((view) => ConversationResponse.from(view)) };
+  }
+}
+
+/**
+ * Only what is asked for stands in the statement, so that each filter finds its index. Ids are in the order of creation:
+ * a time is a bound on the id.
+ */
+function statement(serviceId: string, query: ListConversationsQuery): { text: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const parameter = (value: unknown): string => `$${values.push(value)}`;
+  const conditions = [`c.service_id = ${parameter(serviceId)}`];
+  const after = cursorId(query);
+  if (after !== null) conditions.push(`c.id < ${parameter(after)}`);
+  if (query.externalRef !== undefined) conditions.push(`c.external_ref = ${parameter(query.externalRef)}`);
+  if (query.state !== undefined) conditions.push(`c.state = ${parameter(query.state)}`);
+  if (query.createdAfter !== undefined)
+    conditions.push(`c.id >= ${parameter(firstIdAt(query.createdAfter))}`);
+  if (query.createdBefore !== undefined)
+    conditions.push(`c.id < ${parameter(firstIdAt(query.createdBefore))}`);
+  const people = [
+    query.identityId !== undefined && `p.identity_id = ${parameter(query.identityId)}`,
+    query.externalId !== undefined &&
+      `p.identity_id = (select id from identities where service_id = $1 and external_id = ${parameter(query.externalId)})`,
+  ].filter((condition) => condition !== false);
+  if (people.length > 0) {
+    conditions.push(`exists (select from participants p
+      where p.conversation_id = c.id and p.state in ('pending', 'joined', 'removing') and ${people.join(' and ')})`);
+  }
+  const text = `select c.id from conversations c where ${conditions.join(' and ')}
+    order by c.id desc limit ${parameter(query.limit + 1)}`;
+  return { text, values };
+}
+
+/** The smallest UUID of version 7 of that millisecond. */
+function firstIdAt(time: string): string {
+  const ms = Math.min(Math.max(Date.parse(time), 0), 2 ** 48 - 1);
+  const hex = ms.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}

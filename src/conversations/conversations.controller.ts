@@ -1,0 +1,120 @@
+import { Body, Controller, Get, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
+import type { ErrorCode } from '../common/errors/error-catalog.js';
+import { ApiCommand, ApiFailures, pageOf } from '../common/http/api-docs.js';
+import { CommandOf, type Command } from '../common/http/command.js';
+import { withEtag } from '../common/http/etag.js';
+import type { Page } from '../common/http/page.js';
+import type { Reply } from '../common/http/reply.js';
+import {
+  ConversationResponse,
+  ListConversationsQuery,
+  ProvisionConversationDto,
+} from './conversation.dto.js';
+import { ConversationList } from './conversation-list.js';
+import { ConversationsService } from './conversations.service.js';
+
+const GOES_ON =
+  'Not finished in time: the resource as it is. The work goes on; `Location` says where to look.';
+
+const PROVISION_FAILURES: ErrorCode[] = [
+  'validation_failed',
+  'malformed_json',
+  'missing_scope',
+  'identity_suspended',
+  'address_in_use',
+  'conversation_deleted',
+  'identity_kind_mismatch',
+  'payload_too_large',
+  'unsupported_media_type',
+  'provisioning_failed',
+  'upstream_auth_failed',
+  'upstream_unavailable',
+  'upstream_rate_limited',
+  'upstream_timeout',
+];
+
+@ApiTags('Conversations')
+@ApiBearerAuth()
+@Controller('v1/conversations')
+export class ConversationsController {
+  constructor(
+    private readonly conversations: ConversationsService,
+    private readonly lists: ConversationList,
+  ) {}
+
+  @Post()
+  @RequireScope('conversations:write')
+  @ApiOperation({
+    operationId: 'provisionConversation',
+    summary: 'Provision a conversation: people, roles and a system message in one call',
+  })
+  @ApiCommand()
+  @ApiResponse({ status: 201, type: ConversationResponse })
+  @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
+  @ApiFailures(
+    ...PROVISION_FAILURES,
+    'external_ref_taken',
+    'idempotency_in_progress',
+    'idempotency_key_reused',
+  )
+  provision(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Body() body: ProvisionConversationDto,
+  ): Promise<Reply> {
+    return this.conversations.provision(command, caller, body);
+  }
+
+  @Put('by-ref/:externalRef')
+  @RequireScope('conversations:write')
+  @ApiOperation({
+    operationId: 'provisionConversationByRef',
+    summary: 'Provision the conversation of a case, or get the one that exists, unchanged',
+  })
+  @ApiParam({
+    name: 'externalRef',
+    description: 'Your own id of the case, 1 to 255 characters.',
+    example: 'case-4711',
+  })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 200, type: ConversationResponse, description: 'It existed.' })
+  @ApiResponse({ status: 201, type: ConversationResponse, description: 'This call made it.' })
+  @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
+  @ApiFailures(...PROVISION_FAILURES, 'uri_too_long')
+  provisionByRef(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('externalRef') externalRef: string,
+    @Body() body: ProvisionConversationDto,
+  ): Promise<Reply> {
+    return this.conversations.provisionByRef(
+      { ...command, idempotencyHash: null },
+      caller,
+      externalRef,
+      body,
+    );
+  }
+
+  @Get()
+  @RequireScope('conversations:read')
+  @ApiOperation({ operationId: 'listConversations', summary: 'List conversations, newest first' })
+  @ApiResponse({ status: 200, type: pageOf(ConversationResponse) })
+  @ApiFailures('validation_failed', 'missing_scope')
+  list(
+    @CallerOf() caller: Caller,
+    @Query() query: ListConversationsQuery,
+  ): Promise<Page<ConversationResponse>> {
+    return this.lists.page(caller, query);
+  }
+
+  @Get(':conversation')
+  @RequireScope('conversations:read')
+  @ApiOperation({ operationId: 'getConversation', summary: 'Read a conversation, by id or CH…' })
+  @ApiResponse({ status: 200, type: ConversationResponse })
+  @ApiFailures('malformed_request', 'missing_scope', 'not_found', 'uri_too_long')
+  async get(@CallerOf() caller: Caller, @Param('conversation') conversation: string): Promise<Reply> {
+    return withEtag(await this.conversations.get(caller, conversation));
+  }
+}

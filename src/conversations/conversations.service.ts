@@ -1,0 +1,226 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Caller } from '../access/caller.js';
+import { ChatServicesService } from '../chat-services/chat-services.service.js';
+import { AppError } from '../common/errors/app-error.js';
+import type { Command } from '../common/http/command.js';
+import { Reply } from '../common/http/reply.js';
+import { codePoints, isExternalKey, isUuid } from '../common/validation/text.js';
+import { Database } from '../database/database.js';
+import { Commands } from '../reconciler/commands.js';
+import { Reconciler } from '../reconciler/reconciler.js';
+import { findWish } from '../reconciler/wish-store.js';
+import { RolesService, type ResolvedRole } from '../roles/roles.service.js';
+import { TwilioGateway } from '../twilio/twilio.gateway.js';
+import { CONVERSATION, ConversationAggregate } from './conversation.aggregate.js';
+import { ConversationResponse, type ProvisionConversationDto } from './conversation.dto.js';
+import { ConversationEntity } from './conversation.entity.js';
+import { ConversationStore } from './conversation-store.js';
+import { ConversationWriter, ExternalRefTaken, type ProvisionPlan } from './conversation-writer.js';
+
+/** What an SMS or WhatsApp message may hold, in characters. */
+const SMS_BODY_MAX = 1600;
+
+@Injectable()
+export class ConversationsService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly database: Database,
+    private readonly commands: Commands,
+    private readonly reconciler: Reconciler,
+    private readonly services: ChatServicesService,
+    private readonly roles: RolesService,
+    private readonly gateway: TwilioGateway,
+    private readonly aggregate: ConversationAggregate,
+    private readonly store: ConversationStore,
+    private readonly writer: ConversationWriter,
+  ) {}
+
+  /** Provisions a conversation; `external_ref_taken` when its externalRef belongs to another. */
+  async provision(command: Command, caller: Caller, body: ProvisionConversationDto): Promise<Reply> {
+    const plan = await this.plan(caller, body);
+    try {
+      return await this.fulfil(command, plan);
+    } catch (error) {
+      if (!(error instanceof ExternalRefTaken)) throw error;
+      const known = await this.findByRef(caller.serviceId, plan.body.externalRef ?? '');
+      // It may have failed since: then the reference is free, and the caller may come again.
+      throw new AppError('external_ref_taken', {
+        ...(known && { extensions: { conversation: { id: known.id, twilioSid: known.twilioSid } } }),
+      });
+    }
+  }
+
+  /** Provisions the conversation of this externalRef, or answers the one that exists, unchanged. */
+  async provisionByRef(
+    command: Command,
+    caller: Caller,
+    externalRef: string,
+    body: ProvisionConversationDto,
+  ): Promise<Reply> {
+    if (!isExternalKey(externalRef)) throw AppError.invalid('externalRef', 'is not an externalRef');
+    if (body.externalRef !== undefined && body.externalRef !== externalRef) {
+      throw AppError.invalid('externalRef', 'must be the one in the path');
+    }
+    const known = await this.findByRef(caller.serviceId, externalRef);
+    if (known) return this.existing(command, known);
+    const plan = await this.plan(caller, { ...body, externalRef });
+    for (;;) {
+      try {
+        return await this.fulfil(command, plan);
+      } catch (error) {
+        if (!(error instanceof ExternalRefTaken)) throw error;
+        const winner = await this.findByRef(caller.serviceId, externalRef);
+        if (winner) return this.existing(command, winner);
+        plan.id = uuidv7();
+      }
+    }
+  }
+
+  async get(caller: Caller, path: string): Promise<ConversationResponse> {
+    const conversation = await this.find(caller.serviceId, path);
+    await this.adoptState(conversation);
+    return this.respond(conversation);
+  }
+
+  /** A conversation of the chat service, by our id or its `CH…`. */
+  async find(serviceId: string, path: string): Promise<ConversationEntity> {
+    const repository = this.dataSource.getRepository(ConversationEntity);
+    const entity = isUuid(path)
+      ? await repository.findOneBy({ serviceId, id: path })
+      : /^CH[0-9a-fA-F]{32}$/.test(path)
+        ? await repository.findOneBy({ serviceId, twilioSid: path })
+        : null;
+    if (!entity) throw new AppError('not_found', { detail: 'There is no such conversation.' });
+    return entity;
+  }
+
+  private fulfil(command: Command, plan: ProvisionPlan): Promise<Reply> {
+    const { id, serviceId } = plan;
+    return this.commands.fulfil(command, {
+      serviceId,
+      aggregate: CONVERSATION,
+      aggregateId: id,
+      kind: 'provision',
+      location: `/v1/conversations/${id}`,
+      write: async (tx, wishId) => {
+        const lease = this.reconciler.newLease(CONVERSATION, {
+          id,
+          version: 1,
+          attempts: 0,
+          takenOver: false,
+        });
+        const view = await this.writer.write(tx, lease, plan);
+        const { requestId, instance } = command;
+        this.aggregate.know(lease, {
+          view,
+          wishes: [{ id: wishId, kind: 'provision', payload: {}, requestId, instance }],
+        });
+        return lease;
+      },
+      pending: async () => this.respond(await this.find(serviceId, id)),
+    });
+  }
+
+  private async plan(caller: Caller, body: ProvisionConversationDto): Promise<ProvisionPlan> {
+    assertDistinct(body);
+    assertFitsSms(body);
+    return { id: uuidv7(), serviceId: caller.serviceId, body, roles: await this.resolveRoles(caller, body) };
+  }
+
+  private async resolveRoles(
+    caller: Caller,
+    { participants }: ProvisionConversationDto,
+  ): Promise<Map<string, ResolvedRole>> {
+    const names = new Map(
+      participants.flatMap(({ role }, index) =>
+        role ? [[`participants.${index}.role`, role] as const] : [],
+      ),
+    );
+    if (names.size === 0) return new Map();
+    const service = await this.services.findReady(caller.serviceId);
+    if (!service) throw new AppError('unavailable', { headers: { 'retry-after': '1' } });
+    return this.roles.resolveConversationRoles(service, names);
+  }
+
+  /** Waits while it is being provisioned; the end of that is then the answer, but 200 for 201. */
+  private async existing(command: Command, conversation: ConversationEntity): Promise<Reply> {
+    const location = `/v1/conversations/${conversation.id}`;
+    if (conversation.state === 'provisioning') {
+      const wish = await findWish(this.database, conversation.id, 'provision');
+      const end = wish && (await this.commands.awaitWish(wish.id, command.waitMs));
+      if (!end) return new Reply(202, await this.respond(conversation), { location });
+      if (end.status >= 400) return end;
+    }
+    return new Reply(200, await this.respond(await this.find(conversation.serviceId, conversation.id)), {
+      location,
+    });
+  }
+
+  private findByRef(serviceId: string, externalRef: string): Promise<ConversationEntity | null> {
+    return this.dataSource
+      .getRepository(ConversationEntity)
+      .createQueryBuilder('c')
+      .where(`c.serviceId = :serviceId and c.externalRef = :externalRef and c.state <> 'failed'`, {
+        serviceId,
+        externalRef,
+      })
+      .getOne();
+  }
+
+  private async respond(conversation: ConversationEntity): Promise<ConversationResponse> {
+    const [view] = await this.store.views([conversation]);
+    return ConversationResponse.from(view!);
+  }
+
+  /**
+   * What timers did at Twilio is adopted, never undone. Where Twilio cannot be asked, the row is shown as it is.
+   */
+  private async adoptState(conversation: ConversationEntity): Promise<void> {
+    const { id, state, timers, twilioSid } = conversation;
+    if (
+      (state !== 'active' && state !== 'inactive') ||
+      twilioSid === null ||
+      Object.keys(timers).length === 0
+    )
+      return;
+    const service = await this.services.findReady(conversation.serviceId);
+    if (!service) return;
+    const upstream = await this.gateway
+      .findConversation({ serviceSid: service.twilioSid }, twilioSid)
+      .catch(() => null);
+    if (!upstream || upstream.state === state || upstream.state === 'initializing') return;
+    const updatedAt = new Date();
+    await this.dataSource
+      .getRepository(ConversationEntity)
+      .update({ id, state }, { state: upstream.state, updatedAt });
+    Object.assign(conversation, { state: upstream.state, updatedAt });
+  }
+}
+
+function assertDistinct({ participants }: ProvisionConversationDto): void {
+  const seen = new Set<string>();
+  for (const [index, { externalId, identityId, address, proxyAddress }] of participants.entries()) {
+    const names = [
+      externalId !== undefined && `externalId ${externalId}`,
+      identityId !== undefined && `identityId ${identityId.toLowerCase()}`,
+      address !== undefined && `address ${address} ${proxyAddress ?? ''}`,
+    ];
+    for (const name of names) {
+      if (name === false) continue;
+      if (seen.has(name)) throw AppError.invalid(`participants.${index}`, 'stands in the list already');
+      seen.add(name);
+    }
+  }
+}
+
+function assertFitsSms({ participants, systemMessage }: ProvisionConversationDto): void {
+  const byAddress = participants.some(({ address }) => address !== undefined);
+  if (byAddress && systemMessage && codePoints(systemMessage.body) > SMS_BODY_MAX) {
+    throw AppError.invalid(
+      'systemMessage.body',
+      `must have at most ${SMS_BODY_MAX} characters where an SMS or WhatsApp participant gets it`,
+    );
+  }
+}

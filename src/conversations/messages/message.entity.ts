@@ -1,0 +1,42 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Failure } from '../conversation.entity.js';
+
+export type MessageState = 'sending' | 'sent' | 'failed';
+
+/** A message that goes out through us: it is a row before it is sent, since Twilio knows no key for messages. */
+@Entity('messages')
+export class MessageEntity {
+  @PrimaryColumn('uuid') id!: string;
+  @Column('uuid', { name: 'conversation_id' }) conversationId!: string;
+  /** The greeting is the system message that provisioning was asked for. */
+  @Column('text') purpose!: 'greeting' | 'message';
+  /** Null: the author is `system`. */
+  @Column('uuid', { name: 'author_id', nullable: true }) authorId!: string | null;
+  @Column('text') body!: string;
+  @Column('json') attributes!: Record<string, unknown>;
+  @Column('text') state!: MessageState;
+  @Column('text', { name: 'twilio_sid', nullable: true }) twilioSid!: string | null;
+  @Column('jsonb', { nullable: true }) failure!: Failure | null;
+  @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
+  @Column('timestamptz', { name: 'updated_at' }) updatedAt!: Date;
+}
+
+/** The key within a message's attributes at Twilio that is ours; callers neither set nor see it. */
+export const RESERVED_ATTRIBUTE = 'convoke';
+
+/** A message's attributes as Twilio gets them: the caller's, and our id, by which it is found again. */
+export function twilioAttributes(message: MessageEntity): string {
+  const mark = { id: message.id, ...(message.authorId === null && { type: 'system' }) };
+  return JSON.stringify({ ...message.attributes, [RESERVED_ATTRIBUTE]: mark });
+}
+
+/** Our id out of the attributes of a message at Twilio, or null when it did not come through us. */
+export function messageIdOf(attributes: string): string | null {
+  try {
+    const mark = (JSON.parse(attributes) as Record<string, unknown> | null)?.[RESERVED_ATTRIBUTE];
+    const id = (mark as { id?: unknown } | null | undefined)?.id;
+    return typeof id === 'string' ? id : null;
+  } catch {
+    return null;
+  }
+}

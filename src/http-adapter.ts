@@ -1,0 +1,101 @@
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { v7 as uuidv7 } from 'uuid';
+import { sendProblem } from './app-exception.filter.js';
+import { AppError } from './common/errors/app-error.js';
+import type { ErrorCode } from './common/errors/error-catalog.js';
+import { PROBLEM_CONTENT_TYPE, renderProblem } from './common/errors/problem.js';
+import { isShallow } from './common/http/json-depth.js';
+import { REQUEST_ID_HEADER, requestIdOf } from './common/http/request-id.js';
+import { codePoints } from './common/validation/text.js';
+import type { AppConfig } from './config/app-config.js';
+
+const BODY_LIMIT_BYTES = 1_048_576;
+/** Code points of a path parameter; the router counts UTF-16 units, of which a code point has up to two. */
+const PARAMETER_MAX = 255;
+/** How long a client may take to send its request, in milliseconds. */
+const RECEIVE_TIMEOUT_MS = 30_000;
+
+/** Fastify as this service wants it: bounded in every way, and each of its own failures a problem document. */
+export function createAdapter(config: AppConfig): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    logger: {
+      level: config.logLevel,
+      base: undefined,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    },
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: ({ headers }: IncomingMessage) => requestIdOf(headers),
+    requestIdHeader: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: RECEIVE_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: PARAMETER_MAX * 2 },
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      reply.header(REQUEST_ID_HEADER, request.id);
+      sendProblem(error, request, reply);
+    },
+    clientErrorHandler,
+  });
+  const instance = adapter.getInstance<FastifyInstance>();
+  // JSON is all that the API takes; Fastify would take text too.
+  instance.removeContentTypeParser('text/plain');
+  addHooks(instance);
+  return adapter;
+}
+
+function addHooks(instance: FastifyInstance): void {
+  instance.addHook('onRequest', (request, reply, done) => {
+    reply.header(REQUEST_ID_HEADER, request.id);
+    const tooLong = Object.values(request.params as Record<string, string>).some(
+      (value) => value.length > PARAMETER_MAX && codePoints(value) > PARAMETER_MAX,
+    );
+    done(
+      tooLong ? new AppError('uri_too_long', { detail: `At most ${PARAMETER_MAX} characters.` }) : undefined,
+    );
+  });
+  instance.addHook('preValidation', (request, _reply, done) => {
+    done(
+      isShallow(request.body)
+        ? undefined
+        : new AppError('malformed_json', { detail: 'It is nested too deeply.' }),
+    );
+  });
+  // One compact line a request. The route stands for the path, which may name people.
+  instance.addHook('onResponse', (request, reply, done) => {
+    request.log.info(
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? null,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+      },
+      'request',
+    );
+    done();
+  });
+}
+
+/** What never became a request: Node closes the connection after it. */
+function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code = CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request';
+  const requestId = uuidv7();
+  const problem = renderProblem(new AppError(code), { instance: '', requestId });
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
+      `content-type: ${PROBLEM_CONTENT_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `${REQUEST_ID_HEADER}: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+const CLIENT_ERRORS: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};

@@ -1,0 +1,98 @@
+import { Body, Controller, Get, Headers, Param, Patch, Post, Put, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
+import { ApiFailures, ApiIdempotent, pageOf } from '../common/http/api-docs.js';
+import { CommandOf, type Command } from '../common/http/command.js';
+import { withEtag } from '../common/http/etag.js';
+import type { Page } from '../common/http/page.js';
+import type { Reply } from '../common/http/reply.js';
+import {
+  CreateIdentityDto,
+  IdentityResponse,
+  ListIdentitiesQuery,
+  UpdateIdentityDto,
+  UpsertIdentityDto,
+} from './identity.dto.js';
+import { IdentitiesService } from './identities.service.js';
+
+@ApiTags('Identities')
+@ApiBearerAuth()
+@Controller('v1/identities')
+export class IdentitiesController {
+  constructor(private readonly identities: IdentitiesService) {}
+
+  @Post()
+  @RequireScope('identities:write')
+  @ApiOperation({ operationId: 'createIdentity', summary: 'Make a person or bot known' })
+  @ApiIdempotent()
+  @ApiResponse({ status: 201, type: IdentityResponse })
+  @ApiFailures('validation_failed', 'missing_scope', 'identity_exists', 'idempotency_key_reused')
+  create(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Body() body: CreateIdentityDto,
+  ): Promise<Reply> {
+    return this.identities.create(command, caller, body);
+  }
+
+  @Put('by-external-id/:externalId')
+  @RequireScope('identities:write')
+  @ApiOperation({ operationId: 'upsertIdentity', summary: 'Make a person known, or change what is known' })
+  @ApiResponse({ status: 200, type: IdentityResponse })
+  @ApiResponse({ status: 201, type: IdentityResponse })
+  @ApiFailures(
+    'validation_failed',
+    'missing_scope',
+    'identity_kind_mismatch',
+    'precondition_failed',
+    'uri_too_long',
+  )
+  async upsert(
+    @CallerOf() caller: Caller,
+    @Param('externalId') externalId: string,
+    @Body() body: UpsertIdentityDto,
+    @Headers('if-match') ifMatch?: string,
+  ): Promise<Reply> {
+    const { identity, created } = await this.identities.upsert(caller, externalId, body, ifMatch);
+    return withEtag(identity, created ? 201 : 200, { location: `/v1/identities/${identity.id}` });
+  }
+
+  @Get()
+  @RequireScope('identities:read')
+  @ApiOperation({ operationId: 'listIdentities', summary: 'List identities, newest first' })
+  @ApiResponse({ status: 200, type: pageOf(IdentityResponse) })
+  @ApiFailures('validation_failed', 'missing_scope')
+  list(@CallerOf() caller: Caller, @Query() query: ListIdentitiesQuery): Promise<Page<IdentityResponse>> {
+    return this.identities.list(caller, query);
+  }
+
+  @Get(':identity')
+  @RequireScope('identities:read')
+  @ApiOperation({ operationId: 'getIdentity', summary: 'Read an identity, by id or US…' })
+  @ApiResponse({ status: 200, type: IdentityResponse })
+  @ApiFailures('missing_scope', 'not_found', 'uri_too_long')
+  async get(@CallerOf() caller: Caller, @Param('identity') identity: string): Promise<Reply> {
+    return withEtag(await this.identities.get(caller, identity));
+  }
+
+  @Patch(':identity')
+  @RequireScope('identities:write')
+  @ApiOperation({ operationId: 'updateIdentity', summary: 'Change an identity' })
+  @ApiResponse({ status: 200, type: IdentityResponse })
+  @ApiFailures(
+    'validation_failed',
+    'missing_scope',
+    'identity_suspended',
+    'not_found',
+    'precondition_failed',
+    'uri_too_long',
+  )
+  async update(
+    @CallerOf() caller: Caller,
+    @Param('identity') identity: string,
+    @Body() body: UpdateIdentityDto,
+    @Headers('if-match') ifMatch?: string,
+  ): Promise<Reply> {
+    return withEtag(await this.identities.update(caller, identity, body, ifMatch));
+  }
+}

@@ -1,0 +1,250 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, LessThan, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import type { Caller } from '../access/caller.js';
+import { ChatServicesService } from '../chat-services/chat-services.service.js';
+import { AppError } from '../common/errors/app-error.js';
+import type { Command } from '../common/http/command.js';
+import { assertIfMatch } from '../common/http/etag.js';
+import { cursorId, toPage, type Page } from '../common/http/page.js';
+import type { Reply } from '../common/http/reply.js';
+import { isExternalId, isUuid } from '../common/validation/text.js';
+import { Database } from '../database/database.js';
+import { Commands } from '../reconciler/commands.js';
+import { TwilioGateway } from '../twilio/twilio.gateway.js';
+import {
+  IdentityResponse,
+  type CreateIdentityDto,
+  type ListIdentitiesQuery,
+  type UpdateIdentityDto,
+  type UpsertIdentityDto,
+} from './identity.dto.js';
+import { IdentityEntity, twilioIdentityOf } from './identity.entity.js';
+
+const INSERT = `
+  insert into identities (id, service_id, kind, external_id, display_name, twilio_identity, attributes, created_at,
+    updated_at)
+  values ($1, $2, $3, $4, $5, $6, $7::json, $8, $8)
+  on conflict (service_id, external_id) do nothing returning id`;
+
+@Injectable()
+export class IdentitiesService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly database: Database,
+    private readonly commands: Commands,
+    private readonly services: ChatServicesService,
+    private readonly gateway: TwilioGateway,
+  ) {}
+
+  create(command: Command, caller: Caller, body: CreateIdentityDto): Promise<Reply> {
+    const entity = newIdentity(caller.serviceId, body);
+    return this.commands.record(command, {
+      serviceId: caller.serviceId,
+      kind: 'create_identity',
+      work: async (tx) => {
+        const inserted = await tx.query('identities.insert', INSERT, insertValues(entity));
+        if (inserted.length === 0) throw await this.exists(caller.serviceId, body.externalId);
+        const body201 = IdentityResponse.from(entity, []);
+        return { status: 201, body: body201, location: `/v1/identities/${entity.id}` };
+      },
+    });
+  }
+
+  /** Makes the identity or changes it: a key left out stays, `null` clears. */
+  async upsert(
+    caller: Caller,
+    externalId: string,
+    body: UpsertIdentityDto,
+    ifMatch?: string,
+  ): Promise<{ identity: IdentityResponse; created: boolean }> {
+    if (!isExternalId(externalId)) throw AppError.invalid('externalId', 'is not an externalId');
+    if (body.externalId !== undefined && body.externalId !== externalId) {
+      throw AppError.invalid('externalId', 'must be the one in the path');
+    }
+    return this.dataSource.transaction(async (manager) => {
+      const fresh = newIdentity(caller.serviceId, { ...body, externalId });
+      const inserted: unknown[] =
+        ifMatch === undefined ? await manager.query(INSERT, insertValues(fresh)) : [];
+      if (inserted.length > 0) return { identity: IdentityResponse.from(fresh, []), created: true };
+      const entity = await lock(manager, { serviceId: caller.serviceId, externalId });
+      if (entity.kind !== body.kind) {
+        throw new AppError('identity_kind_mismatch', {
+          detail: `The identity is of the kind ${entity.kind}.`,
+        });
+      }
+      return { identity: await this.change(manager, entity, body, ifMatch), created: false };
+    });
+  }
+
+  async update(
+    caller: Caller,
+    path: string,
+    body: UpdateIdentityDto,
+    ifMatch?: string,
+  ): Promise<IdentityResponse> {
+    const { id } = await this.find(caller.serviceId, path);
+    return this.dataSource.transaction(async (manager) => {
+      const entity = await lock(manager, { id });
+      if (entity.status === 'erased')
+        throw new AppError('identity_suspended', { detail: 'The identity is erased.' });
+      return this.change(manager, entity, body, ifMatch);
+    });
+  }
+
+  async get(caller: Caller, path: string): Promise<IdentityResponse> {
+    const entity = await this.find(caller.serviceId, path);
+    await this.learnTwilioSid(entity);
+    return this.respond(entity);
+  }
+
+  async list(caller: Caller, query: ListIdentitiesQuery): Promise<Page<IdentityResponse>> {
+    const { kind, externalId, status } = query;
+    const after = cursorId(query);
+    const rows = await this.dataSource.getRepository(IdentityEntity).find({
+      where: {
+        serviceId: caller.serviceId,
+        ...(kind !== undefined && { kind }),
+        ...(externalId !== undefined && { externalId }),
+        ...(status !== undefined && { status }),
+        ...(after !== null && { id: LessThan(after) }),
+      },
+      order: { id: 'DESC' },
+      take: query.limit + 1,
+    });
+    const page = toPage(rows, query.limit);
+    const addresses = await this.addressesOf(page.data.map(({ id }) => id));
+    return { ...page, data: page.data.map((row) => IdentityResponse.from(row, addresses.get(row.id) ?? [])) };
+  }
+
+  /** An identity of the chat service, by our id or its `US…`. */
+  async find(serviceId: string, path: string): Promise<IdentityEntity> {
+    const repository = this.dataSource.getRepository(IdentityEntity);
+    const entity = isUuid(path)
+      ? await repository.findOneBy({ serviceId, id: path })
+      : /^US[0-9a-fA-F]{32}$/.test(path)
+        ? ((await repository.findOneBy({ serviceId, twilioSid: path })) ??
+          (await this.findAtTwilio(serviceId, path)))
+        : null;
+    if (!entity) throw new AppError('not_found', { detail: 'There is no such identity.' });
+    return entity;
+  }
+
+  private async change(
+    manager: EntityManager,
+    entity: IdentityEntity,
+    body: UpdateIdentityDto,
+    ifMatch?: string,
+  ): Promise<IdentityResponse> {
+    assertIfMatch(ifMatch, await this.respond(entity));
+    if (body.displayName !== undefined) entity.displayName = body.displayName;
+    if (body.attributes !== undefined) entity.attributes = body.attributes ?? {};
+    entity.updatedAt = new Date();
+    return this.respond(await manager.save(entity));
+  }
+
+  private async respond(entity: IdentityEntity): Promise<IdentityResponse> {
+    const addresses = await this.addressesOf([entity.id]);
+    return IdentityResponse.from(entity, addresses.get(entity.id) ?? []);
+  }
+
+  /** Out of the participants' table, which belongs to the conversations: here it is only read. */
+  private async addressesOf(ids: string[]): Promise<Map<string, string[]>> {
+    const rows = await this.database.query<{ identity_id: string; addresses: string[] }>(
+      'identities.addresses',
+      `select identity_id, array_agg(distinct address order by address) as addresses from participants
+      where identity_id = any($1) and address is not null group by identity_id`,
+      [ids],
+    );
+    return new Map(rows.map((row) => [row.identity_id, row.addresses]));
+  }
+
+  private async exists(serviceId: string, externalId: string): Promise<AppError> {
+    const known = await this.dataSource
+      .getRepository(IdentityEntity)
+      .findOneByOrFail({ serviceId, externalId });
+    return new AppError('identity_exists', { extensions: { identity: { id: known.id } } });
+  }
+
+  /**
+   * Twilio makes a User when the person first joins, and does not say its sid then. It is asked when somebody looks;
+   * when it cannot be asked, the row is shown as it is.
+   */
+  private async learnTwilioSid(entity: IdentityEntity): Promise<void> {
+    if (entity.twilioSid !== null || entity.status === 'erased') return;
+    const joined = await this.database.query(
+      'identities.joined',
+      `select from participants where identity_id = $1 and address is null and twilio_sid is not null limit 1`,
+      [entity.id],
+    );
+    if (joined.length === 0) return;
+    const service = await this.services.findReady(entity.serviceId);
+    if (!service) return;
+    const user = await this.gateway
+      .findUser({ serviceSid: service.twilioSid }, entity.twilioIdentity)
+      .catch(() => null);
+    if (user) await this.noteTwilioSid(entity, user.sid);
+  }
+
+  private async findAtTwilio(serviceId: string, userSid: string): Promise<IdentityEntity | null> {
+    const service = await this.services.findReady(serviceId);
+    const user =
+      service && (await this.gateway.findUser({ serviceSid: service.twilioSid }, userSid).catch(() => null));
+    if (!user) return null;
+    const entity = await this.dataSource
+      .getRepository(IdentityEntity)
+      .findOneBy({ serviceId, twilioIdentity: user.identity });
+    if (entity) await this.noteTwilioSid(entity, user.sid);
+    return entity;
+  }
+
+  private async noteTwilioSid(entity: IdentityEntity, sid: string): Promise<void> {
+    await this.dataSource.getRepository(IdentityEntity).update({ id: entity.id }, { twilioSid: sid });
+    entity.twilioSid = sid;
+  }
+}
+
+function newIdentity(
+  serviceId: string,
+  body: Pick<CreateIdentityDto, 'kind' | 'externalId' | 'displayName' | 'attributes'>,
+): IdentityEntity {
+  const id = uuidv7();
+  const now = new Date();
+  return Object.assign(new IdentityEntity(), {
+    id,
+    serviceId,
+    kind: body.kind,
+    externalId: body.externalId,
+    displayName: body.displayName ?? null,
+    twilioIdentity: twilioIdentityOf(id),
+    twilioSid: null,
+    serviceRole: null,
+    attributes: body.attributes ?? {},
+    status: 'active',
+    createdAt: now,
+    updatedAt: now,
+  });
+}
+
+function insertValues(entity: IdentityEntity): unknown[] {
+  const { id, serviceId, kind, externalId, displayName, twilioIdentity, attributes, createdAt } = entity;
+  return [
+    id,
+    serviceId,
+    kind,
+    externalId,
+    displayName,
+    twilioIdentity,
+    JSON.stringify(attributes),
+    createdAt,
+  ];
+}
+
+async function lock(
+  manager: EntityManager,
+  where: FindOptionsWhere<IdentityEntity>,
+): Promise<IdentityEntity> {
+  const entity = await manager.findOne(IdentityEntity, { where, lock: { mode: 'pessimistic_write' } });
+  if (!entity) throw new AppError('not_found', { detail: 'There is no such identity.' });
+  return entity;
+}

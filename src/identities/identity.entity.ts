@@ -1,0 +1,29 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Preset } from '../chat-services/presets.js';
+
+export type IdentityStatus = 'active' | 'suspended' | 'erased';
+
+@Entity('identities')
+export class IdentityEntity {
+  @PrimaryColumn('uuid') id!: string;
+  @Column('uuid', { name: 'service_id' }) serviceId!: string;
+  @Column('text') kind!: Preset;
+  /** The caller's own id; null once erased. */
+  @Column('text', { name: 'external_id', nullable: true }) externalId!: string | null;
+  @Column('text', { name: 'display_name', nullable: true }) displayName!: string | null;
+  /** What Twilio knows the person by: never a name, an e-mail or the caller's id. */
+  @Column('text', { name: 'twilio_identity' }) twilioIdentity!: string;
+  /** `US…`; null until Twilio has the User and we have seen it. */
+  @Column('text', { name: 'twilio_sid', nullable: true }) twilioSid!: string | null;
+  @Column('text', { name: 'service_role', nullable: true }) serviceRole!: string | null;
+  /** They stay with us: Twilio never gets them. */
+  @Column('json') attributes!: Record<string, unknown>;
+  @Column('text') status!: IdentityStatus;
+  @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
+  @Column('timestamptz', { name: 'updated_at' }) updatedAt!: Date;
+}
+
+/** The opaque identity of a new person, of characters that are safe in any path. */
+export function twilioIdentityOf(id: string): string {
+  return `cvk_${id}`;
+}

@@ -1,0 +1,41 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { ProblemSchema } from './common/http/api-docs.js';
+import { VERSION } from './config/version.js';
+
+const DESCRIPTION = `
+Convokes people into a private Twilio conversation: one call makes it, with the right people in it, each with the right
+role, and a system message; one more gives each browser its access token.
+
+Every command can be repeated: with an \`Idempotency-Key\`, or by the natural key of what it makes. What was accepted goes
+on over restarts until it is settled. Every failure is an RFC 9457 problem document with a \`code\`.
+`.trim();
+
+/** OpenAPI 3.1, out of the decorators alone: the same in development, in tests and in the build. */
+export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('Convoke')
+    .setDescription(DESCRIPTION)
+    .setVersion(VERSION)
+    .setOpenAPIVersion('3.1.0')
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'cvk_<keyId>_<secret>' })
+    .addTag('Conversations', 'Private chats: provisioned, read, listed')
+    .addTag('Identities', 'The people and bots that chats are made of')
+    .addTag('Tokens', 'Access tokens for browsers')
+    .addTag('Chat services', 'Isolated deployments; nothing crosses from one to another')
+    .addTag('API keys', 'What a backend authenticates with')
+    .addTag('Health')
+    .build();
+  return SwaggerModule.createDocument(app, config, { extraModels: [ProblemSchema] });
+}
+
+/** `/openapi.json` and the interactive documentation at `/docs`. The document is made when it is first asked for. */
+export function serveOpenApi(app: INestApplication): void {
+  SwaggerModule.setup('docs', app, () => createOpenApiDocument(app), {
+    jsonDocumentUrl: 'openapi.json',
+    customSiteTitle: 'Convoke API',
+    raw: ['json'],
+  });
+}

@@ -18,6 +18,7 @@ import { createRequire } from 'node:module';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   removeEmbeddedPostgres,
@@ -34,6 +35,7 @@ const CHILD = 'test/support/embedded-child.ts';
 const NOBODY = { uid: 65_534, gid: 65_534 };
 const isRoot = process.getuid?.() === 0;
 const settings = { fsync: 'off' };
+const HELD_MS = 400;
 
 let folder: string;
 let dataDir: string;
@@ -168,6 +170,26 @@ describe('a process that is killed', () => {
     process.kill(pid, 'SIGKILL');
     await killHard(child);
     expect(await runStatement((await start()).url, 'select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
+  it('is followed by a start that waits, while the old server has not left yet', async () => {
+    const child = startProcess();
+    await untilUp(child);
+    const pid = await postmasterPid();
+    process.kill(pid, 'SIGSTOP');
+    await killHard(child);
+    const next = start();
+    // Held for a while, so that a start that does not wait would have failed by then.
+    const outcome = await Promise.race([
+      next.then(
+        () => 'started',
+        () => 'failed',
+      ),
+      pause(HELD_MS, 'waits'),
+    ]);
+    process.kill(pid, 'SIGCONT');
+    expect(outcome).toBe('waits');
+    expect(await runStatement((await next).url, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
   it('in the middle of making the data, leaves nothing that the next start trips over', async () => {

@@ -142,8 +142,9 @@ async function main(args: string[]): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end(0));
   if (loadQuickstartConfig().startedByNpm) endWithStarter(() => void end(1));
   await quickstart();
-  if (args.includes('--once')) await end(0);
-  say('Ctrl-C stops it.');
+  const once = args.includes('--once');
+  say(once ? 'Stopping, as --once asks.' : 'Ctrl-C stops it.');
+  if (once) await end(0);
 }
 
 try {

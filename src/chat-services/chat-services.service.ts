@@ -151,6 +151,13 @@ export class ChatServicesService {
     return ready;
   }
 
+  /** `IS…`, or null while Twilio has not made it. */
+  async findTwilioSid(id: string): Promise<string | null> {
+    const known = this.ready.get(id);
+    if (known) return known.twilioSid;
+    return (await this.findReady(id))?.twilioSid ?? (await this.find(id)).twilioSid;
+  }
+
   /** Makes the default chat service known, to be completed by the sweep. Answers its id. */
   async ensureKnown(twilioSid: string): Promise<string> {
     const id = uuidv7();

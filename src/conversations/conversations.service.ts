@@ -138,10 +138,7 @@ export class ConversationsService {
         role ? [[`participants.${index}.role`, role] as const] : [],
       ),
     );
-    if (names.size === 0) return new Map();
-    const service = await this.services.findReady(caller.serviceId);
-    if (!service) throw new AppError('unavailable', { headers: { 'retry-after': '1' } });
-    return this.roles.resolveConversationRoles(service, names);
+    return this.roles.resolveConversationRoles(caller.serviceId, names);
   }
 
   /** Waits while it is being provisioned; the end of that is then the answer, but 200 for 201. */

@@ -253,7 +253,7 @@ function throwWorst(results: PromiseSettledResult<unknown>[]): void {
     // An unknown outcome must be known to the next try, whatever else failed beside it.
     reasons.find((reason) => reason instanceof TwilioError && reason.kind === 'unknown') ??
     reasons[0];
-  if (worst !== undefined) throw worst instanceof Error ? worst : new Error(String(worst));
+  if (worst !== undefined) throw worst as Error;
 }
 
 function toUpstream(

@@ -36,7 +36,6 @@ export function banner(started: Started): string {
     '',
     curlLine(started),
     '',
-    '',
   ].join('\n');
 }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { ReadyChatService } from '../chat-services/chat-services.service.js';
+import { ChatServicesService, type ReadyChatService } from '../chat-services/chat-services.service.js';
 import { isPreset } from '../chat-services/presets.js';
 import { shownName } from '../chat-services/twilio-name.js';
 import { AppError } from '../common/errors/app-error.js';
@@ -18,7 +18,10 @@ export interface ResolvedRole {
 
 @Injectable()
 export class RolesService {
-  constructor(private readonly gateway: TwilioGateway) {}
+  constructor(
+    private readonly gateway: TwilioGateway,
+    private readonly services: ChatServicesService,
+  ) {}
 
   /**
    * Resolves the conversation roles that callers name, by preset, friendly name or sid. Twilio is asked only where one
@@ -26,15 +29,20 @@ export class RolesService {
    * name that two roles bear, are refused with that field.
    */
   async resolveConversationRoles(
-    service: ReadyChatService,
+    serviceId: string,
     names: ReadonlyMap<string, string>,
   ): Promise<Map<string, ResolvedRole>> {
-    const others = [...names.values()].some((name) => !isPreset(name));
-    const known = others ? await this.conversationRoles(service) : [];
     const resolved = new Map<string, ResolvedRole>();
+    const others = new Map<string, string>();
     for (const [field, name] of names) {
-      resolved.set(field, isPreset(name) ? { name, sid: null } : pick(known, service, field, name));
+      if (isPreset(name)) resolved.set(field, { name, sid: null });
+      else others.set(field, name);
     }
+    if (others.size === 0) return resolved;
+    const service = await this.services.findReady(serviceId);
+    if (!service) throw new AppError('unavailable', { headers: { 'retry-after': '1' } });
+    const known = await this.conversationRoles(service);
+    for (const [field, name] of others) resolved.set(field, pick(known, service, field, name));
     return resolved;
   }
 

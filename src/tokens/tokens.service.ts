@@ -27,14 +27,14 @@ export class TokensService {
 
   /** Mints an access token. Writes nothing. */
   async mint(caller: Caller, body: MintTokenDto): Promise<TokenResponse> {
-    const service = await this.services.findReady(caller.serviceId);
-    if (!service) throw new AppError('unavailable', { headers: { 'retry-after': '1' } });
+    const serviceSid = await this.services.findTwilioSid(caller.serviceId);
+    if (serviceSid === null) throw new AppError('unavailable', { headers: { 'retry-after': '1' } });
     const identity = await this.identity(caller.serviceId, body);
     if (body.conversationId !== undefined)
       await this.assertIn(caller.serviceId, identity, body.conversationId);
     const minted = this.tokens.mint({
       identity: identity.twilioIdentity,
-      serviceSid: service.twilioSid,
+      serviceSid,
       ttlSeconds: body.ttlSeconds,
       ...(body.pushCredentialSid !== undefined && { pushCredentialSid: body.pushCredentialSid }),
     });
@@ -42,7 +42,7 @@ export class TokensService {
       token: minted.token,
       tokenType: 'twilio-access-token',
       identity: IdentitySummary.from(identity),
-      chatServiceSid: service.twilioSid,
+      chatServiceSid: serviceSid,
       expiresAt: minted.expiresAt.toISOString(),
       refreshAfter: refreshAfter(minted).toISOString(),
       session: null,

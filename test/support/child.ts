@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -11,23 +12,20 @@ export interface Child {
   readonly ended: Promise<number | string>;
 }
 
+/** Begins a command that runs a TypeScript file. Without decorator metadata: what Nest injects needs the build. */
+export const TYPESCRIPT = [process.execPath, '--import', 'tsx'];
+
 export interface ChildOptions {
-  args?: string[];
   env?: NodeJS.ProcessEnv;
   /** Runs it as this user (only root may). */
   uid?: number;
   gid?: number;
 }
 
-/**
- * Runs a TypeScript program of the repository as a process group of its own, as a terminal would. `program` is relative
- * to the repository.
- */
-export function startChild(
-  program: string,
-  { args = [], env = process.env, ...user }: ChildOptions = {},
-): Child {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
+/** Runs a command in the repository's folder as a process group of its own, as a terminal would. */
+export function startChild(command: string[], { env = process.env, ...user }: ChildOptions = {}): Child {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, {
     ...user,
     cwd: ROOT,
     env,
@@ -42,6 +40,20 @@ export function startChild(
     child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
   });
   return { process: child, output: () => output, ended };
+}
+
+/** Waits until the child has written what the pattern matches, and answers the match. Throws when it ends before. */
+export async function untilSaid(child: Child, pattern: RegExp, timeout = 60_000): Promise<RegExpExecArray> {
+  let ended = false;
+  const noteEnd = () => (ended = true);
+  child.ended.then(noteEnd, noteEnd);
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    const match = pattern.exec(child.output());
+    if (match) return match;
+    if (ended || Date.now() > deadline) throw new Error(`It never said ${pattern}, but:\n${child.output()}`);
+    await pause(10);
+  }
 }
 
 /** Kills the child in a way that it cannot notice, and waits until it is gone. */

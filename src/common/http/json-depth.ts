@@ -6,7 +6,7 @@ export function isShallow(value: unknown): boolean {
   let level: unknown[] = [value];
   for (let depth = 0; depth <= DEPTH_MAX; depth++) {
     level = level.flatMap((item) =>
-      item !== null && typeof item === 'object' ? Object.values<unknown>(item) : [],
+      item !== null && typeof item === 'object' ? (Object.values(item) as unknown[]) : [],
     );
     if (level.length === 0) return true;
   }

@@ -78,8 +78,10 @@ function answer(
   };
   const fault = front.faults.forRequest(request.method, pathOf(request.url));
   const send = (outgoing: Outgoing): void => {
-    inFlight.end();
-    sendAnswer(reply, entry, outgoing, inFlight.count);
+    front.store.whenKept(() => {
+      inFlight.end();
+      sendAnswer(reply, entry, outgoing, inFlight.count);
+    });
   };
   if (fault !== undefined) {
     if (entry !== null) entry.fault = fault.type;

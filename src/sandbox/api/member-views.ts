@@ -1,7 +1,7 @@
 import type { Records } from '../store/records.js';
 import { conversationOfMember, unreadCount } from '../rules/memberships.js';
 import { iso, timersAnswer } from './dates.js';
-import type { Answer, View } from './shapes.js';
+import type { Answer, View } from './render.js';
 
 /** A participant as its user sees it. */
 export function userConversation(member: Records['participant'], view: View): Answer {

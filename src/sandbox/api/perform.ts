@@ -10,7 +10,7 @@ import { isHooked } from './operations.js';
 import { pageOf } from './paging.js';
 import { readParameters } from './parameters.js';
 import type { Parameters } from './parameters.js';
-import type { View } from './shapes.js';
+import type { View } from './render.js';
 import { render } from './shapes.js';
 
 /** A request, freed of the server that it came through. */
@@ -55,7 +55,7 @@ export function perform(
     if (operation.does === 'list') return listed(operation, call, view, incoming);
     if (operation.does === 'fetch') {
       refuseUnknown(incoming);
-      return json(200, render(operation.shape, operation.run(call), view));
+      return { status: 200, body: render(operation.shape, operation.run(call), view) };
     }
     const hooks = incoming.webhooks && isHooked(operation);
     const answer = changed(services, operation, call, view, hooks);
@@ -100,6 +100,8 @@ function formOf(operation: Change, { body }: Incoming): object {
   return readParameters(readForm(body ?? ''), operation.form, 'post body');
 }
 
+/** What may stand in a URL of ours without being escaped. */
+const HOST = /^[\w.:[\]-]+$/;
 let lastHost = '';
 let lastRoot = '';
 
@@ -111,7 +113,7 @@ function viewOf(
 ): View {
   if (incoming.host !== lastHost) {
     lastHost = incoming.host;
-    lastRoot = `http://${lastHost}/v1`;
+    lastRoot = `http://${HOST.test(lastHost) ? lastHost : 'localhost'}/v1`;
   }
   const serviceScoped = scope !== 'account' && incoming.path['ChatServiceSid'] !== undefined;
   const base = serviceScoped ? `${lastRoot}/Services/${service}` : lastRoot;
@@ -131,7 +133,8 @@ function listed(operation: List, call: Call, view: View, { url }: Incoming): Out
     key: operation.key,
     url: `${view.root.slice(0, -3)}${call.where}?${kept.join('')}`,
   });
-  return json(200, { meta, [operation.key]: records.map((record) => render(operation.shape, record, view)) });
+  const items = records.map((record) => render(operation.shape, record, view));
+  return { status: 200, body: `{"meta":${JSON.stringify(meta)},"${operation.key}":[${items.join(',')}]}` };
 }
 
 function changed(
@@ -177,10 +180,8 @@ function done(
   services.store.commit(plan.changes, cause);
   plan.then?.();
   if (plan.answer === undefined) return { status: operation.status, body: '' };
-  return json(operation.status, render(operation.shape, plan.answer, view));
+  return { status: operation.status, body: render(operation.shape, plan.answer, view) };
 }
-
-const json = (status: number, body: object): Outgoing => ({ status, body: JSON.stringify(body) });
 
 export function failed(error: unknown): Outgoing {
   if (error instanceof ApiError) {

@@ -1,35 +1,11 @@
 import type { Kind, Message, Records } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { deliveryOf } from '../rules/receipts.js';
-import { iso, timersAnswer } from './dates.js';
+import { hasTimers } from '../rules/timers.js';
+import { timersAnswer } from './dates.js';
+import type { Answer, Shape, View } from './render.js';
+import { compileAll } from './render.js';
 import { participantConversation, userConversation } from './member-views.js';
-
-/** What an answer is written with: whose account, under which address, as which scope. */
-export interface View {
-  store: Store;
-  accountSid: string;
-  /** Scheme, host and /v1, with `/Services/IS…` when the caller used the service-scoped path. */
-  base: string;
-  /** The same without the service. */
-  root: string;
-  serviceScoped: boolean;
-}
-
-export type Answer = Record<string, unknown>;
-
-interface Shape {
-  /** Nearly every answer names the account. */
-  anonymous?: true;
-  /** Copied from the record under the same name. */
-  fields: readonly string[];
-  /** In answers on service-scoped paths only (a Twilio peculiarity). */
-  serviceFields?: readonly string[];
-  dates?: readonly string[];
-  url?: string;
-  /** Relative to `url`. */
-  links?: Readonly<Record<string, string>>;
-  more?: (record: never, view: View) => Answer;
-}
 
 const DATES = ['date_created', 'date_updated'] as const;
 const inConversation = '/Conversations/{conversation_sid}';
@@ -45,7 +21,8 @@ const conversationFields = [
   'bindings',
 ];
 const conversationLinks = { participants: '/Participants', messages: '/Messages', webhooks: '/Webhooks' };
-const timers = (record: Records['conversation']): Answer => ({ timers: timersAnswer(record) });
+const timers = (record: Records['conversation']): string =>
+  hasTimers(record) ? JSON.stringify(timersAnswer(record)) : '{}';
 
 /** Every kind of answer, as Twilio's published document lists its properties. */
 const TABLE = {
@@ -133,14 +110,14 @@ const TABLE = {
     dates: DATES,
     url: '/Conversations/{sid}',
     links: { ...conversationLinks, export: '/Export' },
-    more: timers,
+    texts: { timers },
   },
   conversationWithParticipants: {
     fields: conversationFields,
     dates: DATES,
     url: '/Conversations/{sid}',
     links: conversationLinks,
-    more: timers,
+    texts: { timers },
   },
   participant: {
     fields: [
@@ -172,7 +149,9 @@ const TABLE = {
     dates: DATES,
     url: `${inConversation}/Messages/{sid}`,
     links: { delivery_receipts: '/Receipts', channel_metadata: '/ChannelMetadata' },
-    more: (message: Message, { store }: View) => ({ delivery: deliveryOf(store, message.sid) }),
+    texts: {
+      delivery: (message: Message, { store }: View) => JSON.stringify(deliveryOf(store, message.sid)),
+    },
   },
   userConversation: { fields: [], more: userConversation },
   participantConversation: { fields: [], more: participantConversation },
@@ -222,50 +201,13 @@ const TABLE = {
 } as const satisfies Record<string, Shape>;
 
 export type ShapeName = keyof typeof TABLE;
-type Render = (record: Records[Kind], view: View) => Answer;
 
-const renderers = Object.fromEntries(
-  Object.entries<Shape>(TABLE).map(([name, shape]) => [name, compile(shape)]),
-) as Record<ShapeName, Render>;
+const writers = compileAll(TABLE);
 
-export function render(name: ShapeName, record: Records[Kind], view: View): Answer {
-  return renderers[name](record, view);
+/** An answer as JSON text: written straight from the record, as the table says. */
+export function render(name: ShapeName, record: Records[Kind], view: View): string {
+  return writers[name](record, view);
 }
-
-function compile(shape: Shape): Render {
-  const urlOf = shape.url === undefined ? undefined : compileUrl(shape.url);
-  const links = Object.entries(shape.links ?? {});
-  const more = shape.more as ((record: object, view: View) => Answer) | undefined;
-  return (record, view) => {
-    const source = record as unknown as Answer;
-    const answer: Answer = shape.anonymous ? {} : { account_sid: view.accountSid };
-    for (const field of shape.fields) answer[field] = source[field];
-    if (view.serviceScoped) for (const field of shape.serviceFields ?? []) answer[field] = source[field];
-    for (const field of shape.dates ?? []) answer[field] = isoOrNull(source[field] as number | null);
-    if (urlOf !== undefined) {
-      const url = urlOf(source, view);
-      answer['url'] = url;
-      if (links.length > 0)
-        answer['links'] = Object.fromEntries(links.map(([key, tail]) => [key, url + tail]));
-    }
-    return more === undefined ? answer : Object.assign(answer, more(record, view));
-  };
-}
-
-/** `^` at the front: always from /v1, never below the service of the path. */
-function compileUrl(template: string): (source: Answer, view: View) => string {
-  const fromRoot = template.startsWith('^');
-  const parts = template.replace('^', '').split(/[{}]/);
-  return (source, view) => {
-    let url = fromRoot ? view.root : view.base;
-    for (let at = 0; at < parts.length; at++) {
-      url += at % 2 === 0 ? (parts[at] as string) : (source[parts[at] as string] as string);
-    }
-    return url;
-  };
-}
-
-const isoOrNull = (instant: number | null): string | null => (instant === null ? null : iso(instant));
 
 /** No client can be online before the real-time protocol is there: false where the service asks, else null. */
 function reachability(user: Records['user'], store: Store): Answer {

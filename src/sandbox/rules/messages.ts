@@ -5,7 +5,7 @@ import { fail } from '../api/errors.js';
 import type { forms, queries } from '../api/forms.js';
 import type { Values } from '../api/parameters.js';
 import type { Call, Plan } from './call.js';
-import { childOf, conversationOf, fresh, openConversationOf, refuseEmpty, touched } from './call.js';
+import { childOf, conversationOf, openConversationOf, refuseEmpty, touched } from './call.js';
 import { inState } from './conversations.js';
 import type { Listing } from './listing.js';
 import { newestFirst, oldestFirst } from './listing.js';
@@ -33,8 +33,13 @@ export function createMessage(call: Call<CreateForm>): Plan {
   const { form, store, clock } = call;
   const now = clock.now();
   const author = form.Author === undefined || form.Author === '' ? 'system' : form.Author;
+  const created = form.DateCreated ?? now;
   const record: Records['message'] = {
-    ...fresh(newSid('IM'), now, form),
+    sid: newSid('IM'),
+    date_created: created,
+    date_updated: form.DateUpdated ?? created,
+    created_event_id: 0,
+    event_id: 0,
     chat_service_sid: conversation.chat_service_sid,
     conversation_sid: conversation.sid,
     index: conversation.next_message_index,

@@ -6,7 +6,7 @@ import { fail } from '../api/errors.js';
 import type { forms } from '../api/forms.js';
 import type { Values } from '../api/parameters.js';
 import type { Call, Context, Plan } from './call.js';
-import { childOf, conversationOf, fresh, openConversationOf, refuseClosed } from './call.js';
+import { childOf, conversationOf, openConversationOf, refuseClosed } from './call.js';
 import type { Listing } from './listing.js';
 import { oldestFirst } from './listing.js';
 import { addressBinding, projectedBinding } from './binding.js';
@@ -61,8 +61,13 @@ export function participantChanges(
   refuseTwins(store, conversation, identity, binding);
   refuseTooMany(store, conversation, identity, binding);
   const role = form.RoleSid;
+  const created = form.DateCreated ?? now;
   const record: Records['participant'] = {
-    ...fresh(newSid('MB'), now, form),
+    sid: newSid('MB'),
+    date_created: created,
+    date_updated: form.DateUpdated ?? created,
+    created_event_id: 0,
+    event_id: 0,
     chat_service_sid: service.sid,
     conversation_sid: conversation.sid,
     identity,

@@ -22,10 +22,14 @@ export function timersOf(conversation: Conversation): Timers {
   return { date_inactive, date_closed: closing === null ? null : (date_inactive ?? since) + closing };
 }
 
+export const hasTimers = ({ inactive_after, closed_after }: Conversation): boolean =>
+  inactive_after !== null || closed_after !== null;
+
 /** The next thing that its timers will do to a conversation. */
 export function nextTransition(
   conversation: Conversation,
 ): { due: number; to: ConversationState } | undefined {
+  if (!hasTimers(conversation)) return undefined;
   const { date_inactive, date_closed } = timersOf(conversation);
   if (date_inactive !== null) return { due: date_inactive, to: 'inactive' };
   if (date_closed !== null) return { due: date_closed, to: 'closed' };

@@ -6,7 +6,7 @@ import { fail } from '../api/errors.js';
 import type { forms } from '../api/forms.js';
 import type { Values } from '../api/parameters.js';
 import type { Call, Plan } from './call.js';
-import { fresh, refuseEmpty, touched, userOf } from './call.js';
+import { refuseEmpty, touched, userOf } from './call.js';
 import type { Listing } from './listing.js';
 import { oldestFirst } from './listing.js';
 import { roleFor } from './roles.js';
@@ -17,7 +17,11 @@ export function checkIdentity(identity: string): void {
 
 export function newUser(service: Records['service'], identity: string, now: number): Records['user'] {
   return {
-    ...fresh(newSid('US'), now),
+    sid: newSid('US'),
+    date_created: now,
+    date_updated: now,
+    created_event_id: 0,
+    event_id: 0,
     chat_service_sid: service.sid,
     identity,
     friendly_name: null,

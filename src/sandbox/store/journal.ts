@@ -8,8 +8,9 @@ import type { Change, Commit, Journal, Store } from './store.js';
 
 /**
  * The data folder: `snapshot-N` holds the state up to where `journal-N` begins, and the journals
- * from N on hold every commit since, one line each. A line is written before its change is
- * answered, with write(2) and without fsync: it survives the death of the process, not of the machine.
+ * from N on hold every commit since, one line each. A line is written before anything is answered
+ * that knows of it, with write(2) and without fsync: it survives the death of the process, not of
+ * the machine.
  */
 type Line = [at: number, eventId: number, ...changes: [Kind, Records[Kind] | string][]];
 
@@ -19,6 +20,9 @@ export class JournalFolder implements Journal {
   private generation = 0;
   private file = -1;
   private bytes = 0;
+  /** Lines that wait for the end of this turn of the event loop, and who waits for them. */
+  private lines = '';
+  private waiting: (() => void)[] = [];
   private snapshotBytes = 0;
   /** Counts up whenever a compaction that runs has lost its point. */
   private era = 0;
@@ -34,22 +38,34 @@ export class JournalFolder implements Journal {
     this.load();
   }
 
+  /** One write(2) carries all commits of a turn of the event loop; their answers wait for it. */
   append({ at, event_id, changes }: Commit): void {
     const line: Line = [at, event_id, ...changes.map(written)];
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-    try {
-      this.write(bytes);
-    } catch (error) {
-      // Half a line (a full disk) must not stay before the next one.
-      ftruncateSync(this.file, this.bytes);
-      throw error;
-    }
+    if (this.lines === '') setImmediate(() => this.flush());
+    this.lines += `${JSON.stringify(line)}\n`;
+  }
+
+  whenWritten(action: () => void): void {
+    if (this.lines === '') action();
+    else this.waiting.push(action);
+  }
+
+  private flush(): void {
+    if (this.lines === '') return;
+    const bytes = Buffer.from(this.lines);
+    const waiting = this.waiting;
+    this.lines = '';
+    this.waiting = [];
+    // A disk that takes no more ends the process: going on would answer what is not kept.
+    writeAll(this.file, bytes);
     this.bytes += bytes.length;
+    for (const action of waiting) action();
     if (this.bytes > this.compactBytes && this.bytes > 2 * this.snapshotBytes) this.startCompaction();
   }
 
   /** Forgets everything, so that nothing of it comes back after a crash either. */
   reset(): void {
+    this.flush();
     this.era += 1;
     this.generation += 1;
     this.publish(this.openSnapshot());
@@ -58,6 +74,7 @@ export class JournalFolder implements Journal {
   }
 
   async close(): Promise<void> {
+    this.flush();
     await this.compacting;
     fsyncSync(this.file);
     closeSync(this.file);
@@ -120,6 +137,7 @@ export class JournalFolder implements Journal {
    * requests. A record's derived counters may be ahead of it by then: replaying does not take them back.
    */
   private async runCompaction(): Promise<void> {
+    this.flush();
     const era = this.era;
     this.generation += 1;
     this.rotate();
@@ -171,10 +189,6 @@ export class JournalFolder implements Journal {
       const number = /^(?:snapshot|journal)-(\d+)\.jsonl$/.exec(name)?.[1];
       if (number !== undefined && Number(number) < than) rmSync(join(this.folder, name));
     }
-  }
-
-  private write(bytes: Buffer): void {
-    writeAll(this.file, bytes);
   }
 
   private path(kind: 'snapshot' | 'journal', number: number): string {

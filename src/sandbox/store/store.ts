@@ -30,6 +30,8 @@ export type Listener = (applied: readonly Applied[], cause: Cause, at: number) =
 
 export interface Journal {
   append(commit: Commit): void;
+  /** Calls back once everything appended so far is written. */
+  whenWritten(action: () => void): void;
 }
 
 type Tables = { [K in Kind]: Map<string, Records[K]> };
@@ -74,6 +76,12 @@ export class Store {
     for (const listener of this.listeners) listener(applied, cause, at);
   }
 
+  /** For whatever tells others of the state: only what is kept may be told. */
+  whenKept(action: () => void): void {
+    if (this.journal === null) action();
+    else this.journal.whenWritten(action);
+  }
+
   /** A commit read back from the journal. */
   replay({ at, event_id, changes }: Commit): void {
     for (const change of changes) this.apply(change, at);
@@ -110,28 +118,32 @@ export class Store {
     return before;
   }
 
-  private index<K extends Kind>(kind: K, before: Records[K] | undefined, after: Records[K]): void {
-    const change = { kind, before, after } as Applied & { after: object };
-    switch (change.kind) {
+  private index(kind: Kind, before: Records[Kind] | undefined, after: Records[Kind]): void {
+    switch (kind) {
       case 'conversation':
-        this.indexes.putConversation(change.before, change.after);
-        if (change.after.state === 'closed' && change.before?.state !== 'closed')
-          this.releasePairs(after.sid);
-        return;
+        return this.indexConversation(
+          before as Records['conversation'] | undefined,
+          after as Records['conversation'],
+        );
       case 'participant': {
-        const participant = change.after;
-        const conversation = this.get('conversation', participant.conversation_sid);
-        this.indexes.putParticipant(change.before, participant, conversation?.state !== 'closed');
-        return;
+        const participant = after as Records['participant'];
+        const open = this.get('conversation', participant.conversation_sid)?.state !== 'closed';
+        return this.indexes.putParticipant(before as Records['participant'] | undefined, participant, open);
       }
       case 'user':
-        this.indexes.putUser(change.after);
-        return;
+        return this.indexes.putUser(after as Records['user']);
       case 'address':
-        this.indexes.putAddress(change.after);
-        return;
+        return this.indexes.putAddress(after as Records['address']);
       default:
     }
+  }
+
+  private indexConversation(
+    before: Records['conversation'] | undefined,
+    after: Records['conversation'],
+  ): void {
+    this.indexes.putConversation(before, after);
+    if (after.state === 'closed' && before?.state !== 'closed') this.releasePairs(after.sid);
   }
 
   /** Deleting takes everything below along: one journal line, however much that is. */

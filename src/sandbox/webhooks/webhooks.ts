@@ -66,7 +66,8 @@ export class Webhooks {
     if (!cause.hooks) return;
     for (const event of eventsOf(applied, cause, at, this.store)) {
       const form = this.form(event.type, cause.source, event.said);
-      for (const target of this.targets(event)) this.delivery.post(target, form);
+      const targets = this.targets(event);
+      this.store.whenKept(() => targets.forEach((target) => this.delivery.post(target, form)));
     }
   }
 

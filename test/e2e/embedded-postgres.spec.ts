@@ -28,7 +28,7 @@ import {
 import { canEnter } from '../../src/database/embedded/account.js';
 import { findBinaries } from '../../src/database/embedded/binaries.js';
 import { isRunning } from '../../src/database/embedded/processes.js';
-import { killHard, startChild, type Child } from '../support/child.js';
+import { killHard, startChild, TYPESCRIPT, untilSaid, type Child } from '../support/child.js';
 import { runStatement } from '../support/postgres-server.js';
 
 const CHILD = 'test/support/embedded-child.ts';
@@ -62,21 +62,13 @@ async function start(options: { port?: number } = {}): Promise<EmbeddedPostgres>
 }
 
 function startProcess(user: { uid?: number; gid?: number } = {}): Child {
-  const child = startChild(CHILD, { args: [dataDir], ...user });
+  const child = startChild([...TYPESCRIPT, CHILD, dataDir], user);
   children.push(child);
   return child;
 }
 
 async function untilUp(child: Child): Promise<string> {
-  const url = await vi.waitFor(
-    () => {
-      const found = /^postgres:\S+$/m.exec(child.output())?.[0];
-      if (!found) throw new Error(`Not up yet: ${child.output()}`);
-      return found;
-    },
-    { timeout: 20_000, interval: 20 },
-  );
-  return url;
+  return (await untilSaid(child, /^postgres:\S+$/m))[0];
 }
 
 async function postmasterPid(): Promise<number> {

@@ -6,6 +6,7 @@ export interface ProcessInfo {
   /** Dead, but not yet collected by its parent (usual in containers whose first process collects nobody). */
   zombie: boolean;
   startedAt: string;
+  parent: number;
   command: string;
 }
 
@@ -26,17 +27,19 @@ function fromProc(pid: number): ProcessInfo | null {
     // The second field is the program's name in parentheses and may hold anything, parentheses too.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-    return { zombie: fields[0] === 'Z' || fields[0] === 'X', startedAt: fields[19] ?? '', command };
+    const zombie = fields[0] === 'Z' || fields[0] === 'X';
+    return { zombie, startedAt: fields[19] ?? '', parent: Number(fields[1]), command };
   } catch {
     return null;
   }
 }
 
 function fromPs(pid: number): ProcessInfo | null {
-  const { stdout } = spawnSync('ps', ['-o', 'stat=,lstart=,command=', '-p', String(pid)], {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=,ppid=,lstart=,command=', '-p', String(pid)], {
     encoding: 'utf8',
   });
-  const match = /^\s*(\S+)\s+((?:\S+\s+){4}\S+)\s*(.*)$/m.exec(stdout ?? '');
-  if (!match) return null;
-  return { zombie: match[1]?.startsWith('Z') ?? false, startedAt: match[2] ?? '', command: match[3] ?? '' };
+  const [, state, parent, startedAt, command] =
+    /^\s*(\S+)\s+(\d+)\s+((?:\S+\s+){4}\S+)\s*(.*)$/m.exec(stdout ?? '') ?? [];
+  if (state === undefined || startedAt === undefined) return null;
+  return { zombie: state.startsWith('Z'), startedAt, parent: Number(parent), command: command ?? '' };
 }

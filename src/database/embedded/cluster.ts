@@ -71,11 +71,11 @@ export async function openCluster(place: Place): Promise<Cluster> {
   };
 }
 
-/** Removes `dataDir` with all that an embedded server kept for it. The server must have been stopped. */
+/** Removes `dataDir` with all that an embedded server kept for it. The server must have been stopped, or be stopping. */
 export async function removeEmbeddedPostgres(dataDir: string): Promise<void> {
   const bundle = await realpath(join(dataDir, 'cluster')).catch(() => null);
-  if (bundle) await rm(bundle, { recursive: true, force: true });
-  await rm(dataDir, { recursive: true, force: true });
+  if (bundle) await removeFolder(bundle);
+  await removeFolder(dataDir);
 }
 
 async function checkUsable({ account, binaries }: Place, home: string): Promise<void> {
@@ -104,7 +104,7 @@ async function makeBundle(place: Place, bundle: string): Promise<void> {
     await initialise(place, draft);
     await (outside ? symlink(draft, bundle) : rename(draft, bundle));
   } catch (error) {
-    await removeDraft(draft);
+    await removeFolder(draft);
     throw error;
   }
 }
@@ -158,16 +158,16 @@ async function giveTo(account: Account | null, ...paths: string[]): Promise<void
 /** Drafts of processes that were killed while they made them. */
 async function removeUnfinished(dataDir: string): Promise<void> {
   const drafts = (await readdir(dataDir)).filter((name) => name.startsWith('cluster.draft-'));
-  await Promise.all(drafts.map((name) => removeDraft(join(dataDir, name))));
+  await Promise.all(drafts.map((name) => removeFolder(join(dataDir, name))));
   const link = await readlink(join(dataDir, 'cluster')).catch(() => null);
   for (const name of getuid?.() === 0 ? await readdir(OUTSIDE).catch(() => []) : []) {
     const home = await readFile(join(OUTSIDE, name, 'home'), 'utf8').catch(() => null);
     if (home === dataDir && (link === null || basename(link) !== name))
-      await removeDraft(join(OUTSIDE, name));
+      await removeFolder(join(OUTSIDE, name));
   }
 }
 
-/** An initdb whose starter was killed may still be taking its own files away. */
-async function removeDraft(path: string): Promise<void> {
+/** A program whose starter was killed may still be writing, or taking its own files away. */
+async function removeFolder(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 }

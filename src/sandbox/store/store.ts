@@ -176,7 +176,7 @@ export class Store {
     conversation.next_message_index = Math.max(conversation.next_message_index, message.index + 1);
     conversation.last_activity = at;
     if (message.event_id <= conversation.activity_event_id) return;
-    this.indexes.displace('conversation', conversation, conversation.activity_event_id);
+    this.indexes.displace('conversation', conversation, orderKey('conversation', conversation));
     conversation.activity_event_id = message.event_id;
     this.indexes.place('conversation', conversation, conversation.activity_event_id);
   }

@@ -90,14 +90,21 @@ function announce(kept: string[], where: string): void {
   }
 }
 
-/** Runs that were killed could not clean up: their lock is there, and nobody holds it. */
+/** Long enough to look at what a failed run kept. */
+const KEPT_FOR_MS = 7 * 24 * 3_600_000;
+
+/** Runs that were killed could not clean up: their lock is there, and nobody holds it. What was kept goes in time. */
 async function removeAbandoned(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const folder = join(tmpdir(), name);
-    if (!name.startsWith(FOLDER_PREFIX) || (await stat(folder)).uid !== process.getuid?.()) continue;
+    if (!name.startsWith(FOLDER_PREFIX)) continue;
+    const found = await stat(folder).catch(() => null);
+    if (found?.uid !== process.getuid?.()) continue;
     const lock = join(folder, 'lock');
-    if (!(await readlink(lock).catch(() => null))) continue;
-    const taken = await takeProcessLock(lock).catch(() => null);
-    if (taken) await removeEmbeddedPostgres(folder);
+    const locked = (await readlink(lock).catch(() => null)) !== null;
+    const abandoned = locked
+      ? (await takeProcessLock(lock).catch(() => null)) !== null
+      : Date.now() - found.mtimeMs > KEPT_FOR_MS;
+    if (abandoned) await removeEmbeddedPostgres(folder);
   }
 }

@@ -99,7 +99,7 @@ async function removeAbandoned(): Promise<void> {
     const folder = join(tmpdir(), name);
     if (!name.startsWith(FOLDER_PREFIX)) continue;
     const found = await stat(folder).catch(() => null);
-    if (found?.uid !== process.getuid?.()) continue;
+    if (!found || found.uid !== process.getuid?.()) continue;
     const lock = join(folder, 'lock');
     const locked = (await readlink(lock).catch(() => null)) !== null;
     const abandoned = locked

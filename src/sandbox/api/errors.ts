@@ -115,7 +115,7 @@ export class ApiError extends Error {
     readonly code: number,
     readonly status: number,
     message: string,
-    readonly headers: Record<string, string> = {},
+    readonly headers?: Record<string, string>,
   ) {
     super(message);
   }

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Faults } from '../control/faults.js';
+import type { Fault, Faults } from '../control/faults.js';
 import type { LogEntry, RequestLog } from '../control/request-log.js';
 import { newSid } from '../store/sid.js';
 import { errorBody, fail, notFound } from './errors.js';
@@ -68,33 +68,61 @@ function answer(
   reply: FastifyReply,
   operation: Operation,
 ): FastifyReply {
-  const entry = request.entry;
+  const { entry } = request;
   const body = request.body as string | undefined;
   if (entry !== null) entry.body = body;
   inFlight.begin();
-  const run = (): Outgoing | Promise<Outgoing> => {
-    if (inFlight.tooMany) return failed(fail(20429));
-    return perform(front, operation, incomingOf(request, body));
-  };
-  const fault = front.faults.forRequest(request.method, pathOf(request.url));
-  const send = (outgoing: Outgoing): void => {
-    front.store.whenKept(() => {
-      inFlight.end();
-      sendAnswer(reply, entry, outgoing, inFlight.count);
-    });
-  };
+  const fault = front.faults.forRequest(request.method, request.url);
   if (fault !== undefined) {
-    if (entry !== null) entry.fault = fault.type;
-    front.faulty.apply(fault, reply, run, send, () => {
-      inFlight.end();
-      if (entry !== null) entry.durationMs = Date.now() - entry.time;
-    });
+    applyFault(front, inFlight, request, reply, fault, () => run(front, inFlight, request, operation, body));
     return reply;
   }
-  const outgoing = run();
-  if (outgoing instanceof Promise) void outgoing.then(send);
-  else send(outgoing);
+  const outgoing = run(front, inFlight, request, operation, body);
+  if (outgoing instanceof Promise) void outgoing.then((late) => send(front, inFlight, request, reply, late));
+  else send(front, inFlight, request, reply, outgoing);
   return reply;
+}
+
+function run(
+  front: Front,
+  inFlight: InFlight,
+  request: FastifyRequest,
+  operation: Operation,
+  body: string | undefined,
+): Outgoing | Promise<Outgoing> {
+  if (inFlight.tooMany) return failed(fail(20429));
+  return perform(front, operation, incomingOf(request, body));
+}
+
+/** Nothing is told before it is kept. */
+function send(
+  front: Front,
+  inFlight: InFlight,
+  { entry }: FastifyRequest,
+  reply: FastifyReply,
+  outgoing: Outgoing,
+): void {
+  front.store.whenKept(() => {
+    inFlight.end();
+    sendAnswer(reply, entry, outgoing, inFlight.count);
+  });
+}
+
+function applyFault(
+  front: Front,
+  inFlight: InFlight,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  fault: Fault,
+  act: () => Outgoing | Promise<Outgoing>,
+): void {
+  const { entry } = request;
+  if (entry !== null) entry.fault = fault.type;
+  const over = (): void => {
+    inFlight.end();
+    if (entry !== null) entry.durationMs = Date.now() - entry.time;
+  };
+  front.faulty.apply(fault, reply, act, (outgoing) => send(front, inFlight, request, reply, outgoing), over);
 }
 
 function incomingOf(request: FastifyRequest, body: string | undefined): Incoming {
@@ -149,16 +177,27 @@ export function sendAnswer(
     entry.status = status;
     entry.durationMs = duration;
   }
-  reply.code(status).headers({
-    'content-type': 'application/json;charset=utf-8',
-    'twilio-request-id': newSid('RQ'),
-    'twilio-concurrent-requests': concurrent + 1,
-    'twilio-request-duration': duration / 1000,
-    'x-home-region': 'us1',
-    'x-api-domain': 'conversations.twilio.com',
-    ...headers,
-  });
-  reply.send(body);
+  const given = headers === undefined ? [] : Object.entries(headers).flat();
+  // Straight to Node: an answer passes no hook and needs no serializer of Fastify's.
+  reply.hijack();
+  reply.raw.writeHead(status, [
+    'Content-Type',
+    'application/json;charset=utf-8',
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+    'Twilio-Request-Id',
+    newSid('RQ'),
+    'Twilio-Concurrent-Requests',
+    String(concurrent + 1),
+    'Twilio-Request-Duration',
+    String(duration / 1000),
+    'X-Home-Region',
+    'us1',
+    'X-API-Domain',
+    'conversations.twilio.com',
+    ...given,
+  ]);
+  reply.raw.end(body);
 }
 
 /** What no route answers: unknown paths, and bodies that cannot be read. */

@@ -56,8 +56,8 @@ export class Faults {
   }
 
   /** What shall happen to a request of a client. */
-  forRequest(method: string, path: string): Fault | undefined {
-    return this.rules.length === 0 ? undefined : this.take(method, path, false);
+  forRequest(method: string, url: string): Fault | undefined {
+    return this.rules.length === 0 ? undefined : this.take(method, url.replace(/\?.*$/s, ''), false);
   }
 
   /** What shall happen to a webhook, matched by its own method and path. */

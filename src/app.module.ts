@@ -1,4 +1,4 @@
-import { Module, ValidationPipe, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { AccessGuard } from './access/access.guard.js';
 import { AccessModule } from './access/access.module.js';
@@ -6,8 +6,8 @@ import { ApiKeyEntity } from './access/api-key.entity.js';
 import { AppExceptionFilter } from './app-exception.filter.js';
 import { ChatServiceEntity } from './chat-services/chat-service.entity.js';
 import { ChatServicesModule } from './chat-services/chat-services.module.js';
-import { validationAppError } from './common/errors/validation-errors.js';
 import { ReplyInterceptor } from './common/http/reply.js';
+import { StrictValidationPipe } from './common/validation/strict-validation.pipe.js';
 import type { AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
 import { ConversationEntity } from './conversations/conversation.entity.js';
@@ -53,16 +53,7 @@ export class AppModule {
         { provide: APP_FILTER, useClass: AppExceptionFilter },
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_INTERCEPTOR, useClass: ReplyInterceptor },
-        {
-          provide: APP_PIPE,
-          useValue: new ValidationPipe({
-            whitelist: true,
-            forbidNonWhitelisted: true,
-            forbidUnknownValues: true,
-            transform: true,
-            exceptionFactory: validationAppError,
-          }),
-        },
+        { provide: APP_PIPE, useClass: StrictValidationPipe },
       ],
     };
   }

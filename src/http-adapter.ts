@@ -31,6 +31,8 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
     requestIdHeader: false,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: RECEIVE_TIMEOUT_MS,
+    // Node would answer a request without Host by itself, with an empty body: see addHooks.
+    http: { requireHostHeader: false },
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: PARAMETER_MAX * 2 },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
@@ -43,18 +45,17 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
   // JSON is all that the API takes; Fastify would take text too.
   instance.removeContentTypeParser('text/plain');
   addHooks(instance);
+  // An expectation that is not understood may be ignored (RFC 9110); Node would answer 417 with an empty body.
+  instance.server.on('checkExpectation', (request, reply) => {
+    instance.server.emit('request', request, reply);
+  });
   return adapter;
 }
 
 function addHooks(instance: FastifyInstance): void {
   instance.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id);
-    const tooLong = Object.values(request.params as Record<string, string>).some(
-      (value) => value.length > PARAMETER_MAX && codePoints(value) > PARAMETER_MAX,
-    );
-    done(
-      tooLong ? new AppError('uri_too_long', { detail: `At most ${PARAMETER_MAX} characters.` }) : undefined,
-    );
+    done(refusal(request));
   });
   instance.addHook('preValidation', (request, _reply, done) => {
     done(
@@ -76,6 +77,20 @@ function addHooks(instance: FastifyInstance): void {
     );
     done();
   });
+}
+
+/** What is wrong with a request before its body is read. */
+function refusal(request: FastifyRequest): AppError | undefined {
+  if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+    return new AppError('malformed_request', { detail: 'The Host header is missing.' });
+  }
+  // `*` holds the whole path of a request that no route takes: that is 404, however long.
+  const tooLong = Object.entries(request.params as Record<string, string>).some(
+    ([name, value]) => name !== '*' && value.length > PARAMETER_MAX && codePoints(value) > PARAMETER_MAX,
+  );
+  return tooLong
+    ? new AppError('uri_too_long', { detail: `At most ${PARAMETER_MAX} characters.` })
+    : undefined;
 }
 
 /** What never became a request: Node closes the connection after it. */

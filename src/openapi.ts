@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { ProblemSchema } from './common/http/api-docs.js';
+import { ERROR_CATALOG, type ErrorCode } from './common/errors/error-catalog.js';
+import { failureResponse, ProblemSchema } from './common/http/api-docs.js';
 import { VERSION } from './config/version.js';
 
 const DESCRIPTION = `
@@ -28,7 +29,35 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('API keys', 'What a backend authenticates with')
     .addTag('Health')
     .build();
-  return SwaggerModule.createDocument(app, config, { extraModels: [ProblemSchema] });
+  const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemSchema] });
+  for (const path of Object.values(document.paths)) {
+    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
+      if (operation) documentDoors(operation);
+    }
+  }
+  return document;
+}
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+/** Adds what is answered before the controller is reached: the same for every route with a body, or a parameter. */
+function documentDoors(operation: Operation): void {
+  const inPath = operation.parameters?.some((parameter) => 'in' in parameter && parameter.in === 'path');
+  const codes: ErrorCode[] = [
+    ...(operation.requestBody
+      ? (['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const)
+      : []),
+    ...(inPath ? (['malformed_request', 'uri_too_long'] as const) : []),
+  ];
+  for (const code of codes) {
+    const { status } = ERROR_CATALOG[code];
+    const added = failureResponse([code]);
+    const known = operation.responses[status];
+    if (!known) operation.responses[status] = added;
+    else if ('description' in known && !known.description?.includes(added.description)) {
+      known.description = `${known.description} ${added.description}`;
+    }
+  }
 }
 
 /** `/openapi.json` and the interactive documentation at `/docs`. The document is made when it is first asked for. */

@@ -70,7 +70,11 @@ export class ChatServiceResponse implements Pick<
       twilioSid: entity.twilioSid,
       friendlyName: entity.friendlyName === null ? null : shownName(entity.friendlyName),
       shareDisplayNames: entity.shareDisplayNames,
-      defaultTimers: entity.defaultTimers,
+      // In one order of keys, whatever the store makes of it: the ETag is over the text.
+      defaultTimers: entity.defaultTimers && {
+        inactive: entity.defaultTimers.inactive,
+        closed: entity.defaultTimers.closed,
+      },
       tokenExchange: entity.tokenExchange,
       createdAt: entity.createdAt.toISOString(),
       updatedAt: entity.updatedAt.toISOString(),

@@ -1,9 +1,9 @@
-import { Body, Controller, Get, Headers, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
-import { ApiCommand, ApiFailures, pageOf } from '../common/http/api-docs.js';
+import { ApiCommand, ApiExamples, ApiFailures, ApiIfMatch, pageOf } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
-import { withEtag } from '../common/http/etag.js';
+import { IfMatchOf, withEtag } from '../common/http/etag.js';
 import { PageQuery, type Page } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
 import { ChatServiceResponse, CreateChatServiceDto, UpdateChatServiceDto } from './chat-service.dto.js';
@@ -22,6 +22,10 @@ export class ChatServicesController {
     summary: 'Make a chat service, or adopt one that Twilio has',
   })
   @ApiCommand()
+  @ApiExamples(CreateChatServiceDto, {
+    make: { friendlyName: 'Support' },
+    adopt: { twilioSid: 'IS0123456789abcdef0123456789abcdef' },
+  })
   @ApiResponse({ status: 201, type: ChatServiceResponse })
   @ApiResponse({ status: 202, type: ChatServiceResponse, description: 'Not finished in time; it goes on.' })
   @ApiFailures(
@@ -56,7 +60,7 @@ export class ChatServicesController {
   @RequireScope('admin', 'operator')
   @ApiOperation({ operationId: 'getService', summary: 'Read a chat service' })
   @ApiResponse({ status: 200, type: ChatServiceResponse })
-  @ApiFailures('missing_scope', 'not_found', 'uri_too_long')
+  @ApiFailures('missing_scope', 'not_found')
   async get(@CallerOf() caller: Caller, @Param('id') id: string): Promise<Reply> {
     return withEtag(ChatServiceResponse.from(await this.services.get(caller, id)));
   }
@@ -64,13 +68,18 @@ export class ChatServicesController {
   @Patch(':id')
   @RequireScope('admin', 'operator')
   @ApiOperation({ operationId: 'updateService', summary: 'Change the settings of a chat service' })
+  @ApiIfMatch()
+  @ApiExamples(UpdateChatServiceDto, {
+    set: { defaultTimers: { inactive: 'PT1H', closed: 'P1D' } },
+    clear: { defaultTimers: null },
+  })
   @ApiResponse({ status: 200, type: ChatServiceResponse })
-  @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'precondition_failed', 'uri_too_long')
+  @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'precondition_failed')
   async update(
     @CallerOf() caller: Caller,
     @Param('id') id: string,
     @Body() body: UpdateChatServiceDto,
-    @Headers('if-match') ifMatch?: string,
+    @IfMatchOf() ifMatch: string | undefined,
   ): Promise<Reply> {
     return withEtag(ChatServiceResponse.from(await this.services.update(caller, id, body, ifMatch)));
   }

@@ -101,7 +101,8 @@ export class ChatServicesService {
 
   /** One's own, or any for an operator; another's is not found. */
   async get(caller: Caller, id: string): Promise<ChatServiceEntity> {
-    if (id !== caller.serviceId && !holdsScope(caller.scopes, 'operator')) throw new AppError('not_found');
+    if (id.toLowerCase() !== caller.serviceId && !holdsScope(caller.scopes, 'operator'))
+      throw new AppError('not_found');
     return this.find(id);
   }
 
@@ -119,7 +120,8 @@ export class ChatServicesService {
       });
       assertIfMatch(ifMatch, ChatServiceResponse.from(entity));
       if (body.defaultTimers !== undefined) {
-        const { inactive = null, closed = null } = body.defaultTimers ?? {};
+        const kept = { inactive: null, closed: null, ...entity.defaultTimers };
+        const { inactive = kept.inactive, closed = kept.closed } = body.defaultTimers ?? {};
         entity.defaultTimers = body.defaultTimers === null ? null : { inactive, closed };
         entity.updatedAt = new Date();
       }

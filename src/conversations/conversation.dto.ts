@@ -5,7 +5,6 @@ import {
   ArrayMinSize,
   IsArray,
   IsIn,
-  IsISO8601,
   IsOptional,
   IsUUID,
   ValidateNested,
@@ -20,6 +19,7 @@ import {
   IsLine,
   IsMessageBody,
 } from '../common/validation/text.js';
+import { IsTimestamp } from '../common/validation/timestamp.js';
 import type { IdentityEntity } from '../identities/identity.entity.js';
 import {
   CONVERSATION_STATES,
@@ -146,12 +146,12 @@ export class ListConversationsQuery extends PageQuery {
 
   @ApiPropertyOptional({ format: 'date-time', description: 'At this moment or later.' })
   @IfGiven()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   createdAfter?: string;
 
   @ApiPropertyOptional({ format: 'date-time', description: 'Before this moment.' })
   @IfGiven()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   createdBefore?: string;
 }
 

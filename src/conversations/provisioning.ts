@@ -230,14 +230,14 @@ function answerFor({ code, detail, twilio }: Failure, id: string): AppError {
   return new AppError(shown, { detail, ...(twilio && { twilio }), extensions: { conversation: { id } } });
 }
 
+/** Nothing of it is at Twilio any more, so no sid is shown. */
 function fail(view: ConversationView, failure: Failure, refused?: ParticipantEntity): void {
-  view.conversation.state = 'failed';
-  view.conversation.updatedAt = new Date();
+  Object.assign(view.conversation, { state: 'failed', twilioSid: null, updatedAt: new Date() });
   for (const { participant } of view.participants) {
-    participant.state = 'failed';
+    Object.assign(participant, { state: 'failed', twilioSid: null });
     if (participant === refused) participant.failure = failure;
   }
-  if (view.greeting) view.greeting.state = 'failed';
+  if (view.greeting) Object.assign(view.greeting, { state: 'failed', twilioSid: null });
 }
 
 /** One failure of several: a lost lease first (nothing more may be sent), then a refusal (it ends the matter). */

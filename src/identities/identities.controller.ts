@@ -1,9 +1,9 @@
-import { Body, Controller, Get, Headers, Param, Patch, Post, Put, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Param, Patch, Post, Put, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
-import { ApiFailures, ApiIdempotent, pageOf } from '../common/http/api-docs.js';
+import { ApiExamples, ApiFailures, ApiIdempotent, ApiIfMatch, pageOf } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
-import { withEtag } from '../common/http/etag.js';
+import { IfMatchOf, withEtag } from '../common/http/etag.js';
 import type { Page } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
 import {
@@ -25,6 +25,15 @@ export class IdentitiesController {
   @RequireScope('identities:write')
   @ApiOperation({ operationId: 'createIdentity', summary: 'Make a person or bot known' })
   @ApiIdempotent()
+  @ApiExamples(CreateIdentityDto, {
+    customer: {
+      kind: 'customer',
+      externalId: 'cust-42',
+      displayName: 'Bob',
+      attributes: { segment: 'gold' },
+    },
+    agent: { kind: 'agent', externalId: 'agent-7' },
+  })
   @ApiResponse({ status: 201, type: IdentityResponse })
   @ApiFailures('validation_failed', 'missing_scope', 'identity_exists', 'idempotency_key_reused')
   create(
@@ -38,20 +47,17 @@ export class IdentitiesController {
   @Put('by-external-id/:externalId')
   @RequireScope('identities:write')
   @ApiOperation({ operationId: 'upsertIdentity', summary: 'Make a person known, or change what is known' })
-  @ApiResponse({ status: 200, type: IdentityResponse })
-  @ApiResponse({ status: 201, type: IdentityResponse })
-  @ApiFailures(
-    'validation_failed',
-    'missing_scope',
-    'identity_kind_mismatch',
-    'precondition_failed',
-    'uri_too_long',
-  )
+  @ApiParam({ name: 'externalId', description: 'Your own id of the person.', example: 'cust-42' })
+  @ApiIfMatch()
+  @ApiExamples(UpsertIdentityDto, { customer: { kind: 'customer', displayName: 'Bob' } })
+  @ApiResponse({ status: 200, type: IdentityResponse, description: 'It was known.' })
+  @ApiResponse({ status: 201, type: IdentityResponse, description: 'This call made it known.' })
+  @ApiFailures('validation_failed', 'missing_scope', 'identity_kind_mismatch', 'precondition_failed')
   async upsert(
     @CallerOf() caller: Caller,
     @Param('externalId') externalId: string,
     @Body() body: UpsertIdentityDto,
-    @Headers('if-match') ifMatch?: string,
+    @IfMatchOf() ifMatch: string | undefined,
   ): Promise<Reply> {
     const { identity, created } = await this.identities.upsert(caller, externalId, body, ifMatch);
     return withEtag(identity, created ? 201 : 200, { location: `/v1/identities/${identity.id}` });
@@ -70,7 +76,14 @@ export class IdentitiesController {
   @RequireScope('identities:read')
   @ApiOperation({ operationId: 'getIdentity', summary: 'Read an identity, by id or US…' })
   @ApiResponse({ status: 200, type: IdentityResponse })
-  @ApiFailures('missing_scope', 'not_found', 'uri_too_long')
+  @ApiFailures(
+    'missing_scope',
+    'not_found',
+    'upstream_auth_failed',
+    'upstream_unavailable',
+    'upstream_rate_limited',
+    'upstream_timeout',
+  )
   async get(@CallerOf() caller: Caller, @Param('identity') identity: string): Promise<Reply> {
     return withEtag(await this.identities.get(caller, identity));
   }
@@ -78,20 +91,15 @@ export class IdentitiesController {
   @Patch(':identity')
   @RequireScope('identities:write')
   @ApiOperation({ operationId: 'updateIdentity', summary: 'Change an identity' })
+  @ApiIfMatch()
+  @ApiExamples(UpdateIdentityDto, { rename: { displayName: 'Robert' }, clear: { attributes: null } })
   @ApiResponse({ status: 200, type: IdentityResponse })
-  @ApiFailures(
-    'validation_failed',
-    'missing_scope',
-    'identity_suspended',
-    'not_found',
-    'precondition_failed',
-    'uri_too_long',
-  )
+  @ApiFailures('validation_failed', 'missing_scope', 'identity_suspended', 'not_found', 'precondition_failed')
   async update(
     @CallerOf() caller: Caller,
     @Param('identity') identity: string,
     @Body() body: UpdateIdentityDto,
-    @Headers('if-match') ifMatch?: string,
+    @IfMatchOf() ifMatch: string | undefined,
   ): Promise<Reply> {
     return withEtag(await this.identities.update(caller, identity, body, ifMatch));
   }

@@ -9,7 +9,7 @@ import { assertIfMatch } from '../common/http/etag.js';
 import { cursorId, toPage, type Page } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
 import { isExternalId, isUuid } from '../common/validation/text.js';
-import { Database } from '../database/database.js';
+import { Database, type Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import {
@@ -44,7 +44,7 @@ export class IdentitiesService {
       kind: 'create_identity',
       work: async (tx) => {
         const inserted = await tx.query('identities.insert', INSERT, insertValues(entity));
-        if (inserted.length === 0) throw await this.exists(caller.serviceId, body.externalId);
+        if (inserted.length === 0) throw await identityExists(tx, caller.serviceId, body.externalId);
         const body201 = IdentityResponse.from(entity, []);
         return { status: 201, body: body201, location: `/v1/identities/${entity.id}` };
       },
@@ -63,12 +63,19 @@ export class IdentitiesService {
       throw AppError.invalid('externalId', 'must be the one in the path');
     }
     return this.dataSource.transaction(async (manager) => {
-      const fresh = newIdentity(caller.serviceId, { ...body, externalId });
-      const inserted: unknown[] =
-        ifMatch === undefined ? await manager.query(INSERT, insertValues(fresh)) : [];
-      if (inserted.length > 0) return { identity: IdentityResponse.from(fresh, []), created: true };
+      const { kind } = body;
+      if (kind !== undefined && ifMatch === undefined) {
+        const fresh = newIdentity(caller.serviceId, { ...body, kind, externalId });
+        const inserted: unknown[] = await manager.query(INSERT, insertValues(fresh));
+        if (inserted.length > 0) return { identity: IdentityResponse.from(fresh, []), created: true };
+      }
       const entity = await lock(manager, { serviceId: caller.serviceId, externalId });
-      if (entity.kind !== body.kind) {
+      if (!entity) {
+        if (ifMatch !== undefined)
+          throw new AppError('precondition_failed', { detail: 'It does not exist.' });
+        throw AppError.invalid('kind', 'is needed: the identity is not known yet');
+      }
+      if (kind !== undefined && entity.kind !== kind) {
         throw new AppError('identity_kind_mismatch', {
           detail: `The identity is of the kind ${entity.kind}.`,
         });
@@ -86,6 +93,7 @@ export class IdentitiesService {
     const { id } = await this.find(caller.serviceId, path);
     return this.dataSource.transaction(async (manager) => {
       const entity = await lock(manager, { id });
+      if (!entity) throw notFound();
       if (entity.status === 'erased')
         throw new AppError('identity_suspended', { detail: 'The identity is erased.' });
       return this.change(manager, entity, body, ifMatch);
@@ -126,7 +134,7 @@ export class IdentitiesService {
         ? ((await repository.findOneBy({ serviceId, twilioSid: path })) ??
           (await this.findAtTwilio(serviceId, path)))
         : null;
-    if (!entity) throw new AppError('not_found', { detail: 'There is no such identity.' });
+    if (!entity) throw notFound();
     return entity;
   }
 
@@ -136,34 +144,37 @@ export class IdentitiesService {
     body: UpdateIdentityDto,
     ifMatch?: string,
   ): Promise<IdentityResponse> {
-    assertIfMatch(ifMatch, await this.respond(entity));
-    if (body.displayName !== undefined) entity.displayName = body.displayName;
-    if (body.attributes !== undefined) entity.attributes = body.attributes ?? {};
-    entity.updatedAt = new Date();
-    return this.respond(await manager.save(entity));
+    const shown = await this.respond(entity, manager);
+    assertIfMatch(ifMatch, shown);
+    const { displayName = entity.displayName, attributes = entity.attributes } = body;
+    // What changes nothing leaves `updatedAt`, and with it the ETag, as it is.
+    const unchanged =
+      displayName === entity.displayName &&
+      JSON.stringify(attributes ?? {}) === JSON.stringify(entity.attributes);
+    if (unchanged) return shown;
+    Object.assign(entity, { displayName, attributes: attributes ?? {}, updatedAt: new Date() });
+    return this.respond(await manager.save(entity), manager);
   }
 
-  private async respond(entity: IdentityEntity): Promise<IdentityResponse> {
-    const addresses = await this.addressesOf([entity.id]);
+  private async respond(entity: IdentityEntity, manager?: EntityManager): Promise<IdentityResponse> {
+    const addresses = await this.addressesOf([entity.id], manager);
     return IdentityResponse.from(entity, addresses.get(entity.id) ?? []);
   }
 
-  /** Out of the participants' table, which belongs to the conversations: here it is only read. */
-  private async addressesOf(ids: string[]): Promise<Map<string, string[]>> {
-    const rows = await this.database.query<{ identity_id: string; addresses: string[] }>(
-      'identities.addresses',
+  /**
+   * Out of the participants' table, which belongs to the conversations: here it is only read. Within a transaction its
+   * own connection asks: one more out of the pool for each would let transactions wait for one another for ever.
+   */
+  private async addressesOf(
+    ids: string[],
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<Map<string, string[]>> {
+    const rows: { identity_id: string; addresses: string[] }[] = await manager.query(
       `select identity_id, array_agg(distinct address order by address) as addresses from participants
       where identity_id = any($1) and address is not null group by identity_id`,
       [ids],
     );
     return new Map(rows.map((row) => [row.identity_id, row.addresses]));
-  }
-
-  private async exists(serviceId: string, externalId: string): Promise<AppError> {
-    const known = await this.dataSource
-      .getRepository(IdentityEntity)
-      .findOneByOrFail({ serviceId, externalId });
-    return new AppError('identity_exists', { extensions: { identity: { id: known.id } } });
   }
 
   /**
@@ -188,8 +199,7 @@ export class IdentitiesService {
 
   private async findAtTwilio(serviceId: string, userSid: string): Promise<IdentityEntity | null> {
     const service = await this.services.findReady(serviceId);
-    const user =
-      service && (await this.gateway.findUser({ serviceSid: service.twilioSid }, userSid).catch(() => null));
+    const user = service && (await this.gateway.findUser({ serviceSid: service.twilioSid }, userSid));
     if (!user) return null;
     const entity = await this.dataSource
       .getRepository(IdentityEntity)
@@ -240,11 +250,20 @@ function insertValues(entity: IdentityEntity): unknown[] {
   ];
 }
 
-async function lock(
+function lock(
   manager: EntityManager,
   where: FindOptionsWhere<IdentityEntity>,
-): Promise<IdentityEntity> {
-  const entity = await manager.findOne(IdentityEntity, { where, lock: { mode: 'pessimistic_write' } });
-  if (!entity) throw new AppError('not_found', { detail: 'There is no such identity.' });
-  return entity;
+): Promise<IdentityEntity | null> {
+  return manager.findOne(IdentityEntity, { where, lock: { mode: 'pessimistic_write' } });
 }
+
+async function identityExists(tx: Queryable, serviceId: string, externalId: string): Promise<AppError> {
+  const [known] = await tx.query<{ id: string }>(
+    'identities.by-external-id',
+    'select id from identities where service_id = $1 and external_id = $2',
+    [serviceId, externalId],
+  );
+  return new AppError('identity_exists', { ...(known && { extensions: { identity: { id: known.id } } }) });
+}
+
+const notFound = (): AppError => new AppError('not_found', { detail: 'There is no such identity.' });

@@ -41,7 +41,17 @@ export class CreateIdentityDto {
   attributes?: Record<string, unknown> | null;
 }
 
-export class UpsertIdentityDto extends OmitType(CreateIdentityDto, ['externalId']) {
+export class UpsertIdentityDto extends OmitType(CreateIdentityDto, ['externalId', 'kind']) {
+  @ApiPropertyOptional({
+    enum: PRESETS,
+    enumName: 'IdentityKind',
+    example: 'customer',
+    description: 'May be left out where the identity is known.',
+  })
+  @IfGiven()
+  @IsIn(PRESETS)
+  kind?: Preset;
+
   @ApiPropertyOptional({ description: 'The same as in the path, or left out.', example: 'cust-42' })
   @IfGiven()
   @IsExternalId()

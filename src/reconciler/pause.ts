@@ -21,7 +21,7 @@ function backoff(baseMs: number, attempts: number, maxMs: number, random: () => 
 
 /** How long to leave a row alone after `error`, in milliseconds, before try number `attempts` + 1. */
 export function pauseAfter(error: unknown, attempts: number, random: () => number = Math.random): number {
-  if (error instanceof NotReady) return backoff(50, attempts, 1000, random);
+  if (error instanceof NotReady) return backoff(50, attempts, 150, random);
   if (!(error instanceof TwilioError)) return backoff(1000, attempts, BLOCKED_MAX_MS, random);
   switch (error.kind) {
     case 'rate_limited':

@@ -57,7 +57,8 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
   onApplicationBootstrap(): void {
     const { leaseMs } = this.config.reconciler;
     this.timers.push(setInterval(() => void this.heartbeat(), leaseMs / 3));
-    this.scheduleSweep();
+    // At once, for what waits since the last stop; from then on about every second.
+    this.scheduleSweep(0);
   }
 
   /** A lease for a row that the caller is about to write, in the same statement. */

@@ -1,7 +1,7 @@
 import { Body, Controller, Header, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
-import { ApiFailures } from '../common/http/api-docs.js';
+import { ApiExamples, ApiFailures } from '../common/http/api-docs.js';
 import { MintTokenDto, TokenResponse } from './token.dto.js';
 import { TokensService } from './tokens.service.js';
 
@@ -18,6 +18,10 @@ export class TokensController {
     operationId: 'mintToken',
     summary: 'Mint an access token for a browser',
     description: 'A token that is out lives to its expiry: Twilio cannot take one back.',
+  })
+  @ApiExamples(MintTokenDto, {
+    customer: { externalId: 'cust-42' },
+    short: { externalId: 'cust-42', ttlSeconds: 900 },
   })
   @ApiResponse({ status: 201, type: TokenResponse })
   @ApiFailures(

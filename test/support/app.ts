@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DataSource } from 'typeorm';
 import { afterAll, beforeAll } from 'vitest';
 import { loadConfig } from '../../src/config/app-config.js';
 import { createApp } from '../../src/configure-app.js';
@@ -34,6 +35,10 @@ export interface TestApp {
   readonly database: TestDatabase;
   /** Calls it with the bootstrap key: operator and admin of the default chat service. */
   readonly api: ApiClient;
+  /** Origin under which it listens. */
+  baseUrl(): Promise<string>;
+  /** Runs a statement on the database, for what no route does. */
+  sql(text: string, values?: unknown[]): Promise<unknown[]>;
 }
 
 /** Starts the application before the tests of the file (or `describe`) and stops it after them. */
@@ -65,6 +70,8 @@ export function useApp(env: Record<string, string> = {}): TestApp {
     get api() {
       return new ApiClient(running().getHttpServer() as Server, key);
     },
+    baseUrl: () => running().getUrl(),
+    sql: (text, values = []) => running().get(DataSource).query<unknown[]>(text, values),
   };
 }
 

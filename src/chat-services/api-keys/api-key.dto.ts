@@ -1,9 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsIn, IsISO8601, IsUUID } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsIn, IsUUID } from 'class-validator';
 import type { ApiKeyEntity } from '../../access/api-key.entity.js';
 import { SCOPES, type Scope } from '../../access/scopes.js';
 import { PageQuery } from '../../common/http/page.js';
 import { IfGiven, IsLine } from '../../common/validation/text.js';
+import { IsTimestamp } from '../../common/validation/timestamp.js';
 
 export class CreateApiKeyDto {
   @ApiProperty({ maxLength: 256, example: 'helpdesk' })
@@ -20,7 +21,7 @@ export class CreateApiKeyDto {
 
   @ApiPropertyOptional({ format: 'date-time', description: 'In the future. Left out: it does not expire.' })
   @IfGiven()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   expiresAt?: string;
 
   @ApiPropertyOptional({ format: 'uuid', description: 'Another chat service: for operators.' })

@@ -1,7 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
-import { ApiFailures, ApiIdempotent, pageOf } from '../../common/http/api-docs.js';
+import { ApiExamples, ApiFailures, ApiIdempotent, pageOf } from '../../common/http/api-docs.js';
 import { CommandOf, type Command } from '../../common/http/command.js';
 import type { Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
@@ -20,7 +20,12 @@ export class ApiKeysController {
     operationId: 'createApiKey',
     summary: 'Make an API key; its secret is shown in this answer alone',
   })
+  @Header('cache-control', 'no-store')
   @ApiIdempotent()
+  @ApiExamples(CreateApiKeyDto, {
+    helpdesk: { name: 'helpdesk', scopes: ['conversations:write', 'tokens:mint'] },
+    expiring: { name: 'reports', scopes: ['conversations:read'], expiresAt: '2099-12-31T23:59:59Z' },
+  })
   @ApiResponse({ status: 201, type: ApiKeyResponse })
   @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'idempotency_key_reused')
   create(
@@ -47,7 +52,7 @@ export class ApiKeysController {
   @HttpCode(204)
   @ApiOperation({ operationId: 'revokeApiKey', summary: 'Revoke an API key, at once' })
   @ApiResponse({ status: 204 })
-  @ApiFailures('missing_scope', 'not_found', 'uri_too_long')
+  @ApiFailures('missing_scope', 'not_found')
   revoke(@CallerOf() caller: Caller, @Param('id') id: string): Promise<void> {
     return this.keys.revoke(caller, id);
   }

@@ -34,14 +34,16 @@ export class ApiKeysService {
       throw new AppError('missing_scope', { detail: `Nobody grants what he lacks: ${lacking.join(', ')}.` });
     }
     const expiresAt = body.expiresAt === undefined ? null : new Date(body.expiresAt);
-    if (expiresAt && expiresAt.getTime() <= Date.now())
-      throw AppError.invalid('expiresAt', 'must be in the future');
     const key = generateApiKey();
     const entity = newEntity(serviceId, { ...body, expiresAt, ...key });
     return this.commands.record(command, {
       serviceId: caller.serviceId,
       kind: 'create_api_key',
       work: async (tx) => {
+        // Only here, where a repeated call does not come: it is answered although the time is over since.
+        if (expiresAt && expiresAt.getTime() <= Date.now()) {
+          throw AppError.invalid('expiresAt', 'must be in the future');
+        }
         await insert(tx, entity);
         const once = { key: key.text, secretShown: false };
         return {
@@ -97,7 +99,8 @@ export class ApiKeysService {
     }
   }
 
-  private async serviceOf(caller: Caller, serviceId = caller.serviceId): Promise<string> {
+  private async serviceOf(caller: Caller, wanted = caller.serviceId): Promise<string> {
+    const serviceId = wanted.toLowerCase();
     const own = serviceId === caller.serviceId;
     if (own) {
       if (!holdsScope(caller.scopes, 'admin'))

@@ -3,6 +3,7 @@ import { AppError, type FieldError } from './app-error.js';
 
 /** class-validator's own words for a field that no document knows. */
 const UNKNOWN_FIELD = 'whitelistValidation';
+export const UNKNOWN_FIELD_MESSAGE = 'is not a known field';
 
 /** The third translator: what the validation pipe found, with the whole path of each field. */
 export function validationAppError(errors: ValidationError[]): AppError {
@@ -13,7 +14,7 @@ function fieldErrors(error: ValidationError, parent: string): FieldError[] {
   const field = parent + error.property;
   const own = Object.entries(error.constraints ?? {}).map(([name, text]) => ({
     field,
-    message: name === UNKNOWN_FIELD ? 'is not a known field' : withoutName(text, error.property),
+    message: name === UNKNOWN_FIELD ? UNKNOWN_FIELD_MESSAGE : withoutName(text, error.property),
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => fieldErrors(child, `${field}.`))];
 }

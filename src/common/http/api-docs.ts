@@ -1,5 +1,12 @@
 import { applyDecorators, type Type } from '@nestjs/common';
-import { ApiHeader, ApiProperty, ApiPropertyOptional, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiHeader,
+  ApiProperty,
+  ApiPropertyOptional,
+  ApiResponse,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import { ERROR_CATALOG, type ErrorCode } from '../errors/error-catalog.js';
 
 export class FieldErrorSchema {
@@ -38,14 +45,16 @@ export function ApiFailures(...codes: ErrorCode[]): MethodDecorator & ClassDecor
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return applyDecorators(
-    ...[...byStatus].map(([status, group]) =>
-      ApiResponse({
-        status,
-        description: group.map((code) => `\`${code}\`: ${ERROR_CATALOG[code].title}.`).join(' '),
-        content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemSchema) } } },
-      }),
-    ),
+    ...[...byStatus].map(([status, group]) => ApiResponse({ status, ...failureResponse(group) })),
   );
+}
+
+/** The documented response of failures that share a status. */
+export function failureResponse(codes: ErrorCode[]) {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${ERROR_CATALOG[code].title}.`).join(' '),
+    content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemSchema) } } },
+  };
 }
 
 /** The headers that every command takes. */
@@ -71,6 +80,22 @@ export function ApiIdempotent(): MethodDecorator {
       'Up to 255 characters. The same key and body give the same answer again, with `Idempotent-Replayed: true`.',
     schema: { type: 'string', maxLength: 255 },
   });
+}
+
+/** The header by which a change is refused when somebody else was faster. */
+export function ApiIfMatch(): MethodDecorator {
+  return ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description: 'The ETag of what was read: 412 when the resource has changed since.',
+    schema: { type: 'string' },
+  });
+}
+
+/** A JSON body, with examples by name: each can be sent as it stands. */
+export function ApiExamples(type: Type, examples: Record<string, object>): MethodDecorator {
+  const values = Object.entries(examples).map(([name, value]) => [name, { value }] as const);
+  return ApiBody({ type, examples: Object.fromEntries(values) });
 }
 
 /** Makes the class of one page of a list, for the document. */

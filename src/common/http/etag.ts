@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.js';
 import { Reply } from './reply.js';
 
@@ -11,6 +13,12 @@ export function etagOf(shown: object): string {
 export function withEtag(shown: object, status = 200, headers: Record<string, string> = {}): Reply {
   return new Reply(status, shown, { ...headers, etag: etagOf(shown) });
 }
+
+/** Hands a controller the `If-Match` of its request. */
+export const IfMatchOf = createParamDecorator(
+  (_: unknown, context: ExecutionContext): string | undefined =>
+    context.switchToHttp().getRequest<FastifyRequest>().headers['if-match'],
+);
 
 /** `If-Match` as RFC 9110 has it: `*`, or a list of tags of which one is the current. Weak tags never match. */
 export function assertIfMatch(ifMatch: string | undefined, current: object): void {

@@ -1,4 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
+import { Transform } from 'class-transformer';
 import { ValidateBy, ValidateIf, type ValidationOptions } from 'class-validator';
 
 /** Twilio's sids: two letters and 32 hexadecimal digits. */
@@ -7,6 +8,8 @@ const SID_SHAPED = /^[A-Z]{2}[0-9a-fA-F]{32}$/;
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u;
 // In a text of several lines, tab and line ends are welcome.
 const UNPRINTABLE_IN_TEXT = /(?![\t\n\r])[\p{Cc}\p{Cs}]/u;
+
+const UNSTORABLE = /[\0\p{Cs}]/u;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -83,9 +86,13 @@ export const IsMessageBody = (): PropertyDecorator =>
     `must be a text of at most ${MESSAGE_BODY_MAX_BYTES} bytes, without control characters`,
   );
 
-/** A JSON object of at most `maxBytes` bytes as serialised UTF-8, without the keys that are ours. */
+/**
+ * A JSON object of at most `maxBytes` bytes as serialised UTF-8, without the keys that are ours, and of texts and
+ * numbers that every store of it can hold. It is kept as it came: class-transformer would drop some of its keys.
+ */
 export const IsAttributes = (maxBytes: number, reserved: string[] = []): PropertyDecorator =>
   applyDecorators(
+    Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => obj[key]),
     rule(
       'isAttributes',
       (value) =>
@@ -96,7 +103,20 @@ export const IsAttributes = (maxBytes: number, reserved: string[] = []): Propert
         !reserved.some((key) => Object.hasOwn(value, key)),
       `must be a JSON object of at most ${maxBytes} bytes${reserved.length ? ` without the key "${reserved.join('", "')}"` : ''}`,
     ),
+    rule(
+      'isStorable',
+      isStorable,
+      'must not hold NUL characters, lone surrogates or numbers that are too large',
+    ),
   );
+
+/** Postgres refuses NUL and lone surrogates in what it takes apart; a number out of range would become null. */
+function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return !UNSTORABLE.test(value);
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (value === null || typeof value !== 'object') return true;
+  return Object.entries(value).every(([key, member]) => !UNSTORABLE.test(key) && isStorable(member));
+}
 
 /** The key may be left out, but it may not be null (`@IsOptional` would let null pass). */
 export const IfGiven = (): PropertyDecorator => ValidateIf((_, value) => value !== undefined);

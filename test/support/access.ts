@@ -1,0 +1,27 @@
+import type { Scope } from '../../src/access/scopes.js';
+import type { ApiClient } from './api-client.js';
+import { unique } from './app.js';
+
+interface MadeKey {
+  id: string;
+  key: string;
+}
+
+/** Makes an API key with these scopes, of the caller's chat service or of the one given. */
+export async function makeKey(api: ApiClient, scopes: Scope[], more: object = {}): Promise<MadeKey> {
+  const { body } = await api.post('/v1/api-keys', { name: unique('key'), scopes, ...more }, 201);
+  return body as MadeKey;
+}
+
+/** The same API for a caller who holds these scopes alone. */
+export async function callerWith(api: ApiClient, ...scopes: Scope[]): Promise<ApiClient> {
+  return api.with((await makeKey(api, scopes)).key);
+}
+
+/** Another chat service, and its admin. */
+export async function otherService(api: ApiClient): Promise<{ id: string; admin: ApiClient }> {
+  const { body } = await api.post('/v1/services', { friendlyName: unique('service') }, 201);
+  const { id } = body as { id: string };
+  const { key } = await makeKey(api, ['admin'], { serviceId: id });
+  return { id, admin: api.with(key) };
+}

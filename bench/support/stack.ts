@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+import { runMigrations } from '../../src/database/migrate.js';
+import { SANDBOX_DEFAULTS } from '../../src/sandbox/config.js';
+import { startSandboxProcess, startService, type Running } from '../../test/support/processes.js';
+
+/** Everything a comparison runs against, each in a process of its own: Postgres with fsync on, sandbox, service. */
+export interface Stack {
+  sandboxUrl: string;
+  serviceUrl: string;
+  service: Running;
+  apiKey: string;
+  /** A call of the sandbox's control API. */
+  control<T>(method: string, path: string, body?: object): Promise<T>;
+  stop(): Promise<void>;
+}
+
+export async function startStack(env: Record<string, string> = {}): Promise<Stack> {
+  const folder = await mkdtemp(join(tmpdir(), 'convoke-bench-'));
+  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
+  await runMigrations(postgres.url);
+  const sandbox = await startSandboxProcess({ SANDBOX_PORT: '0' });
+  const apiKey = `cvk_bench_${randomBytes(32).toString('base64url')}`;
+  const service = await startService({
+    NODE_ENV: 'development',
+    PORT: '0',
+    DATABASE_URL: postgres.url,
+    TWILIO_ACCOUNT_SID: SANDBOX_DEFAULTS.accountSid,
+    TWILIO_API_KEY_SID: SANDBOX_DEFAULTS.apiKeySid,
+    TWILIO_API_KEY_SECRET: SANDBOX_DEFAULTS.apiKeySecret,
+    TWILIO_CHAT_SERVICE_SID: SANDBOX_DEFAULTS.chatServiceSid,
+    TWILIO_API_BASE_URL: sandbox.baseUrl,
+    BOOTSTRAP_API_KEY: apiKey,
+    ...env,
+  });
+  return {
+    sandboxUrl: sandbox.baseUrl,
+    serviceUrl: service.baseUrl,
+    service,
+    apiKey,
+    control: (method, path, body) => control(sandbox.baseUrl, method, path, body),
+    stop: async () => {
+      await service.end();
+      await sandbox.end();
+      await postgres.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function control<T>(baseUrl: string, method: string, path: string, body?: object): Promise<T> {
+  const response = await fetch(baseUrl + path, {
+    method,
+    ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return (text === '' ? undefined : JSON.parse(text)) as T;
+}

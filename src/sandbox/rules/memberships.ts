@@ -55,11 +55,9 @@ export function listParticipantConversations(
   if (identity !== undefined && address !== undefined) throw fail(50451);
   if (identity !== undefined) return byConversation(membershipsOf(store, service.sid, identity));
   if (address === undefined) throw fail(20001, 'Missing required parameter Identity or Address in the query');
-  const sids = store.indexes.addressMemberships.get(address) ?? [];
+  const sids = store.indexes.addressMemberships.all(service.sid, address);
   const found = [...sids].map((sid) => store.get('participant', sid));
-  return byConversation(
-    found.filter((member) => member?.chat_service_sid === service.sid) as Records['participant'][],
-  );
+  return byConversation(found.filter((member) => member !== undefined));
 }
 
 function byConversation(members: Records['participant'][]): Listing {

@@ -1,7 +1,6 @@
 import type { MessagingBinding, Records } from '../store/records.js';
 import { newSid } from '../store/sid.js';
 import type { Change, Store } from '../store/store.js';
-import { pair } from '../store/indexes.js';
 import { fail } from '../api/errors.js';
 import type { forms } from '../api/forms.js';
 import type { Values } from '../api/parameters.js';
@@ -152,10 +151,10 @@ function refuseTooMany(
 
 /** Closed conversations do not count (Twilio). */
 function refuseTooManyConversations(store: Store, service: string, identity: string): void {
-  const memberships = store.indexes.memberships.get(pair(service, identity));
-  if (memberships === undefined || memberships.size < MOST_CONVERSATIONS) return;
+  const { memberships } = store.indexes;
+  if (memberships.size(service, identity) < MOST_CONVERSATIONS) return;
   let open = 0;
-  for (const sid of memberships) {
+  for (const sid of memberships.all(service, identity)) {
     const conversation = store.get('participant', sid)?.conversation_sid;
     if (store.get('conversation', conversation ?? '')?.state !== 'closed') open += 1;
   }
@@ -175,7 +174,7 @@ export function deleteParticipant(call: Call): Plan {
 
 /** The participants an identity has in a service, or an address has over all services. */
 export function membershipsOf(store: Store, service: string, identity: string): Records['participant'][] {
-  const sids = store.indexes.memberships.get(pair(service, identity)) ?? [];
+  const sids = store.indexes.memberships.all(service, identity);
   return [...sids].map((sid) => store.get('participant', sid)).filter((found) => found !== undefined);
 }
 

@@ -1,7 +1,6 @@
 import type { Records } from '../store/records.js';
 import { looksLikeSid, newSid } from '../store/sid.js';
 import type { Change, Store } from '../store/store.js';
-import { pair } from '../store/indexes.js';
 import { fail } from '../api/errors.js';
 import type { forms } from '../api/forms.js';
 import type { Values } from '../api/parameters.js';
@@ -81,7 +80,7 @@ function userFields({
 /** That a deleted user leaves every conversation could not be verified: our choice. */
 export function deleteUser(call: Call): Plan {
   const user = fetchUser(call);
-  const memberships = call.store.indexes.memberships.get(pair(user.chat_service_sid, user.identity)) ?? [];
+  const memberships = call.store.indexes.memberships.all(user.chat_service_sid, user.identity);
   const left = [...memberships].map((sid): Change => ({ kind: 'participant', sid }));
   return { changes: [...left, { kind: 'user', sid: user.sid }] };
 }

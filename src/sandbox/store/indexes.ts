@@ -1,5 +1,6 @@
 import type { Conversation, Kind, Participant, Records, User, AddressConfiguration } from './records.js';
 import { Ordered } from './ordered.js';
+import { Pairs, SidSets } from './pairs.js';
 
 /** The object a record is listed under; '' where the account itself is the parent. */
 const PARENT: { [K in Kind]?: (record: Records[K]) => string } = {
@@ -18,22 +19,19 @@ const PARENT: { [K in Kind]?: (record: Records[K]) => string } = {
 
 const EMPTY = new Ordered();
 
-/** Two texts as one key: neither a sid nor a number holds a space, so the first one ends at it. */
-export const pair = (first: string, second: string): string => `${first} ${second}`;
-
 /** Everything by which a record is found other than its sid. The store alone keeps it true. */
 export class Indexes {
   /** Conversations by unique name, users by identity: within a service. */
-  readonly uniqueNames = new Map<string, string>();
-  readonly identities = new Map<string, string>();
+  readonly uniqueNames = new Pairs<string>();
+  readonly identities = new Pairs<string>();
   /** Participants by identity and by address: within a conversation. */
-  readonly memberByIdentity = new Map<string, string>();
-  readonly memberByAddress = new Map<string, string>();
+  readonly memberByIdentity = new Pairs<string>();
+  readonly memberByAddress = new Pairs<string>();
   /** (address, proxy address) of the conversations that are not closed: over the whole account. */
-  readonly pairs = new Map<string, string>();
-  /** All participants of one identity in a service, and of one address. */
-  readonly memberships = new Map<string, Set<string>>();
-  readonly addressMemberships = new Map<string, Set<string>>();
+  readonly pairs = new Pairs<string>();
+  /** All participants of one identity, and of one address: within a service. */
+  readonly memberships = new SidSets();
+  readonly addressMemberships = new SidSets();
   readonly addressConfigurations = new Map<string, string>();
 
   private readonly lists: { [K in Kind]?: Map<string, Ordered> } = {};
@@ -62,24 +60,24 @@ export class Indexes {
 
   putConversation(before: Conversation | undefined, after: Conversation): void {
     if (before?.unique_name != null && before.unique_name !== after.unique_name) {
-      this.uniqueNames.delete(pair(before.chat_service_sid, before.unique_name));
+      this.uniqueNames.delete(before.chat_service_sid, before.unique_name);
     }
     if (after.unique_name !== null) {
-      this.uniqueNames.set(pair(after.chat_service_sid, after.unique_name), after.sid);
+      this.uniqueNames.set(after.chat_service_sid, after.unique_name, after.sid);
     }
   }
 
   removeConversation(conversation: Conversation): void {
     if (conversation.unique_name === null) return;
-    this.uniqueNames.delete(pair(conversation.chat_service_sid, conversation.unique_name));
+    this.uniqueNames.delete(conversation.chat_service_sid, conversation.unique_name);
   }
 
   putUser(user: User): void {
-    this.identities.set(pair(user.chat_service_sid, user.identity), user.sid);
+    this.identities.set(user.chat_service_sid, user.identity, user.sid);
   }
 
   removeUser(user: User): void {
-    this.identities.delete(pair(user.chat_service_sid, user.identity));
+    this.identities.delete(user.chat_service_sid, user.identity);
   }
 
   putAddress(address: AddressConfiguration): void {
@@ -94,12 +92,12 @@ export class Indexes {
     if (before !== undefined) this.removeParticipant(before);
     const { sid, identity, conversation_sid, messaging_binding } = after;
     if (identity !== null) {
-      this.memberByIdentity.set(pair(conversation_sid, identity), sid);
-      addTo(this.memberships, pair(after.chat_service_sid, identity), sid);
+      this.memberByIdentity.set(conversation_sid, identity, sid);
+      this.memberships.add(after.chat_service_sid, identity, sid);
     }
     for (const address of addressesOf(after)) {
-      this.memberByAddress.set(pair(conversation_sid, address), sid);
-      addTo(this.addressMemberships, address, sid);
+      this.memberByAddress.set(conversation_sid, address, sid);
+      this.addressMemberships.add(after.chat_service_sid, address, sid);
     }
     if (open && messaging_binding !== null) this.bind(after);
   }
@@ -107,45 +105,32 @@ export class Indexes {
   removeParticipant(participant: Participant): void {
     const { sid, identity, conversation_sid } = participant;
     if (identity !== null) {
-      this.memberByIdentity.delete(pair(conversation_sid, identity));
-      removeFrom(this.memberships, pair(participant.chat_service_sid, identity), sid);
+      this.memberByIdentity.delete(conversation_sid, identity);
+      this.memberships.remove(participant.chat_service_sid, identity, sid);
     }
     for (const address of addressesOf(participant)) {
-      this.memberByAddress.delete(pair(conversation_sid, address));
-      removeFrom(this.addressMemberships, address, sid);
+      this.memberByAddress.delete(conversation_sid, address);
+      this.addressMemberships.remove(participant.chat_service_sid, address, sid);
     }
     this.release(participant);
   }
 
   /** A closed or deleted conversation lets its number pairs go. */
-  release(participant: Participant): void {
-    const key = pairOf(participant);
-    if (key !== undefined && this.pairs.get(key) === participant.sid) this.pairs.delete(key);
+  release({ sid, messaging_binding: binding }: Participant): void {
+    if (binding?.address === undefined || binding.proxy_address === undefined) return;
+    const { address, proxy_address: proxy } = binding;
+    if (this.pairs.get(address, proxy) === sid) this.pairs.delete(address, proxy);
   }
 
-  private bind(participant: Participant): void {
-    const key = pairOf(participant);
-    if (key !== undefined) this.pairs.set(key, participant.sid);
+  private bind({ sid, messaging_binding: binding }: Participant): void {
+    if (binding?.address === undefined || binding.proxy_address === undefined) return;
+    this.pairs.set(binding.address, binding.proxy_address, sid);
   }
 }
 
-function pairOf({ messaging_binding: binding }: Participant): string | undefined {
-  if (binding?.address === undefined || binding.proxy_address === undefined) return undefined;
-  return pair(binding.address, binding.proxy_address);
-}
+const NO_ADDRESS: string[] = [];
 
 function addressesOf({ messaging_binding: binding }: Participant): string[] {
-  return [binding?.address, binding?.projected_address].filter((text) => text !== undefined);
-}
-
-function addTo(index: Map<string, Set<string>>, key: string, sid: string): void {
-  const set = index.get(key);
-  if (set === undefined) index.set(key, new Set([sid]));
-  else set.add(sid);
-}
-
-function removeFrom(index: Map<string, Set<string>>, key: string, sid: string): void {
-  const set = index.get(key);
-  set?.delete(sid);
-  if (set?.size === 0) index.delete(key);
+  if (binding === null) return NO_ADDRESS;
+  return [binding.address, binding.projected_address].filter((text) => text !== undefined);
 }

@@ -1,6 +1,6 @@
 import type { Kind, Records } from './records.js';
 import { KINDS } from './records.js';
-import { Indexes, pair } from './indexes.js';
+import { Indexes } from './indexes.js';
 import type { Ordered } from './ordered.js';
 
 /** What an operation wants done: a record put whole, or removed by sid. */
@@ -183,27 +183,27 @@ export class Store {
 
   /** The sid of a user by identity, of a conversation by unique name: within a service. */
   userByIdentity(service: string, identity: string): Records['user'] | undefined {
-    const sid = this.indexes.identities.get(pair(service, identity));
+    const sid = this.indexes.identities.get(service, identity);
     return sid === undefined ? undefined : this.get('user', sid);
   }
 
   conversationByName(service: string, name: string): Records['conversation'] | undefined {
-    const sid = this.indexes.uniqueNames.get(pair(service, name));
+    const sid = this.indexes.uniqueNames.get(service, name);
     return sid === undefined ? undefined : this.get('conversation', sid);
   }
 
   memberByIdentity(conversation: string, identity: string): Records['participant'] | undefined {
-    const sid = this.indexes.memberByIdentity.get(pair(conversation, identity));
+    const sid = this.indexes.memberByIdentity.get(conversation, identity);
     return sid === undefined ? undefined : this.get('participant', sid);
   }
 
   memberByAddress(conversation: string, address: string): Records['participant'] | undefined {
-    const sid = this.indexes.memberByAddress.get(pair(conversation, address));
+    const sid = this.indexes.memberByAddress.get(conversation, address);
     return sid === undefined ? undefined : this.get('participant', sid);
   }
 
   boundTo(address: string, proxy: string): Records['participant'] | undefined {
-    const sid = this.indexes.pairs.get(pair(address, proxy));
+    const sid = this.indexes.pairs.get(address, proxy);
     return sid === undefined ? undefined : this.get('participant', sid);
   }
 }

@@ -2,13 +2,11 @@ import { randomBytes } from 'node:crypto';
 import {
   chmod,
   chown,
-  lstat,
   mkdir,
   mkdtemp,
   open,
   readdir,
   readFile,
-  readlink,
   realpath,
   rename,
   rm,
@@ -16,12 +14,12 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { getgid, getuid } from 'node:process';
 import { canEnter, type Account } from './account.js';
 import type { Binaries } from './binaries.js';
 import { lastLines } from './log.js';
-import { privateFolder } from './private-folder.js';
+import { draftOutside, noteHome, removeFolder, tidyOutside } from './outside.js';
 import { supervise } from './supervised.js';
 
 /** The superuser of every embedded server. */
@@ -44,9 +42,6 @@ interface Place {
   sync: boolean;
 }
 
-/** Where root keeps the data when the server's account cannot reach the folder that was asked for. */
-const OUTSIDE = '/var/lib/convoke';
-
 /** For root: whom the data that is there belongs to, as the server must run as its owner. Null: nobody to prefer. */
 export async function ownerOfCluster(dataDir: string): Promise<Account | null> {
   if (getuid?.() !== 0) return null;
@@ -59,10 +54,12 @@ export async function ownerOfCluster(dataDir: string): Promise<Account | null> {
  * another name and renamed when complete, so that a kill in between leaves nothing that counts.
  */
 export async function openCluster(place: Place): Promise<Cluster> {
-  await removeUnfinished(place.dataDir);
+  await removeDrafts(place.dataDir);
+  await tidyOutside(place.dataDir);
   const bundle = join(place.dataDir, 'cluster');
-  if (!(await lstat(bundle).catch(() => null))) await makeBundle(place, bundle);
+  if (!(await stat(bundle).catch(() => null))) await makeBundle(place, bundle);
   const home = await realpath(bundle);
+  await noteHome(home, place.dataDir);
   await checkUsable(place, home);
   return {
     data: join(home, 'data'),
@@ -109,13 +106,6 @@ async function makeBundle(place: Place, bundle: string): Promise<void> {
   }
 }
 
-/** The random name stands in `dataDir` as a link once the data is complete; `home` names `dataDir` until then. */
-async function draftOutside(dataDir: string): Promise<string> {
-  const draft = await mkdtemp(join(await privateFolder(OUTSIDE), 'data-'));
-  await writeFile(join(draft, 'home'), dataDir, { mode: 0o600 });
-  return draft;
-}
-
 async function initialise(place: Place, bundle: string): Promise<void> {
   const data = join(bundle, 'data');
   const passwordFile = join(bundle, 'password');
@@ -155,19 +145,10 @@ async function giveTo(account: Account | null, ...paths: string[]): Promise<void
   if (account) await Promise.all(paths.map((path) => chown(path, account.uid, account.gid)));
 }
 
-/** Drafts of processes that were killed while they made them. */
-async function removeUnfinished(dataDir: string): Promise<void> {
+/** Drafts of processes that were killed while they made them, and a link to data that is gone. */
+async function removeDrafts(dataDir: string): Promise<void> {
   const drafts = (await readdir(dataDir)).filter((name) => name.startsWith('cluster.draft-'));
   await Promise.all(drafts.map((name) => removeFolder(join(dataDir, name))));
-  const link = await readlink(join(dataDir, 'cluster')).catch(() => null);
-  for (const name of getuid?.() === 0 ? await readdir(OUTSIDE).catch(() => []) : []) {
-    const home = await readFile(join(OUTSIDE, name, 'home'), 'utf8').catch(() => null);
-    if (home === dataDir && (link === null || basename(link) !== name))
-      await removeFolder(join(OUTSIDE, name));
-  }
-}
-
-/** A program whose starter was killed may still be writing, or taking its own files away. */
-async function removeFolder(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  const bundle = join(dataDir, 'cluster');
+  if (!(await stat(bundle).catch(() => null))) await rm(bundle, { force: true });
 }

@@ -9,8 +9,8 @@ interface MadeKey {
 
 /** Makes an API key with these scopes, of the caller's chat service or of the one given. */
 export async function makeKey(api: ApiClient, scopes: Scope[], more: object = {}): Promise<MadeKey> {
-  const { body } = await api.post('/v1/api-keys', { name: unique('key'), scopes, ...more }, 201);
-  return body as MadeKey;
+  const { body } = await api.post<MadeKey>('/v1/api-keys', { name: unique('key'), scopes, ...more }, 201);
+  return body;
 }
 
 /** The same API for a caller who holds these scopes alone. */
@@ -20,8 +20,8 @@ export async function callerWith(api: ApiClient, ...scopes: Scope[]): Promise<Ap
 
 /** Another chat service, and its admin. */
 export async function otherService(api: ApiClient): Promise<{ id: string; admin: ApiClient }> {
-  const { body } = await api.post('/v1/services', { friendlyName: unique('service') }, 201);
-  const { id } = body as { id: string };
+  const { body } = await api.post<{ id: string }>('/v1/services', { friendlyName: unique('service') }, 201);
+  const { id } = body;
   const { key } = await makeKey(api, ['admin'], { serviceId: id });
   return { id, admin: api.with(key) };
 }

@@ -1,6 +1,11 @@
 import type { Server } from 'node:http';
 import request, { type Response } from 'supertest';
 
+/** `T` is what the body is taken for. */
+export type Answer<T> = Omit<Response, 'body'> & { body: T };
+
+type Unchecked = Response['body'];
+
 export interface CallOptions {
   /** Null: without. */
   key?: string | null;
@@ -14,23 +19,38 @@ export class ApiClient {
     readonly key: string,
   ) {}
 
-  get(path: string, expected: number, options?: CallOptions): Promise<Response> {
+  get<T = Unchecked>(path: string, expected: number, options?: CallOptions): Promise<Answer<T>> {
     return this.call('get', path, undefined, expected, options);
   }
 
-  post(path: string, body: object | undefined, expected: number, options?: CallOptions): Promise<Response> {
+  post<T = Unchecked>(
+    path: string,
+    body: object | undefined,
+    expected: number,
+    options?: CallOptions,
+  ): Promise<Answer<T>> {
     return this.call('post', path, body, expected, options);
   }
 
-  put(path: string, body: object, expected: number, options?: CallOptions): Promise<Response> {
+  put<T = Unchecked>(
+    path: string,
+    body: object,
+    expected: number,
+    options?: CallOptions,
+  ): Promise<Answer<T>> {
     return this.call('put', path, body, expected, options);
   }
 
-  patch(path: string, body: object, expected: number, options?: CallOptions): Promise<Response> {
+  patch<T = Unchecked>(
+    path: string,
+    body: object,
+    expected: number,
+    options?: CallOptions,
+  ): Promise<Answer<T>> {
     return this.call('patch', path, body, expected, options);
   }
 
-  delete(path: string, expected: number, options?: CallOptions): Promise<Response> {
+  delete<T = Unchecked>(path: string, expected: number, options?: CallOptions): Promise<Answer<T>> {
     return this.call('delete', path, undefined, expected, options);
   }
 

@@ -3,8 +3,10 @@ import { expect } from 'vitest';
 import { ERROR_CATALOG, type ErrorCode } from '../../src/common/errors/error-catalog.js';
 import type { Problem } from '../../src/common/errors/problem.js';
 
+type Received = Pick<Response, 'status' | 'headers' | 'text'>;
+
 /** Holds the answer to be a whole problem document with this code, whose status is the catalogue's. Answers it. */
-export function expectProblem(response: Response, code: ErrorCode): Problem {
+export function expectProblem(response: Received, code: ErrorCode): Problem {
   expect({ status: response.status, type: response.headers['content-type'] }).toEqual({
     status: ERROR_CATALOG[code].status,
     type: 'application/problem+json; charset=utf-8',
@@ -23,7 +25,7 @@ export function expectProblem(response: Response, code: ErrorCode): Problem {
 }
 
 /** The same, for a request that breaks the rules of exactly these fields. */
-export function expectInvalid(response: Response, ...fields: string[]): Problem {
+export function expectInvalid(response: Received, ...fields: string[]): Problem {
   const problem = expectProblem(response, 'validation_failed');
   expect([...new Set(problem.errors?.map(({ field }) => field))]).toEqual(fields);
   return problem;

@@ -25,6 +25,12 @@ export class StrictValidationPipe extends ValidationPipe {
     }
     return result;
   }
+
+  /**
+   * Nothing is taken out of what was sent: a field called `constructor` is refused above like any other, and may stand
+   * in attributes. What could change a prototype has been refused by Fastify's parser.
+   */
+  protected override stripProtoKeys(): void {}
 }
 
 const isObject = (value: unknown): boolean =>

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { Transform } from 'class-transformer';
+import { Transform, Type } from 'class-transformer';
 import { ValidateBy, ValidateIf, type ValidationOptions } from 'class-validator';
 
 /** Twilio's sids: two letters and 32 hexadecimal digits. */
@@ -88,10 +88,12 @@ export const IsMessageBody = (): PropertyDecorator =>
 
 /**
  * A JSON object of at most `maxBytes` bytes as serialised UTF-8, without the keys that are ours, and of texts and
- * numbers that every store of it can hold. It is kept as it came: class-transformer would drop some of its keys.
+ * numbers that every store of it can hold. It is kept as it came: class-transformer, which would drop keys such as
+ * `toString` and stumble over `constructor`, is told that it is a Boolean, so as not to look into it.
  */
 export const IsAttributes = (maxBytes: number, reserved: string[] = []): PropertyDecorator =>
   applyDecorators(
+    Type(() => Boolean),
     Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => obj[key]),
     rule(
       'isAttributes',

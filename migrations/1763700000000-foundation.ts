@@ -88,6 +88,7 @@ const TABLES = [
   `create unique index uq_conversations_twilio_sid on conversations (service_id, twilio_sid)`,
   `create index idx_conversations_service on conversations (service_id, id)`,
   `create index idx_conversations_due_at on conversations (due_at) where due_at is not null`,
+  `create index idx_conversations_failed on conversations (updated_at) where state = 'failed'`,
   `create index idx_chat_services_due_at on chat_services (due_at) where due_at is not null`,
   `create table participants (
     id uuid constraint pk_participants primary key,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, In } from 'typeorm';
 import type { AppError } from '../common/errors/app-error.js';
+import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { IdentityEntity } from '../identities/identity.entity.js';
 import { releaseColumns } from '../reconciler/aggregate.js';
@@ -45,6 +46,7 @@ export class ConversationStore {
     private readonly database: Database,
     private readonly reconciler: Reconciler,
     private readonly waiters: WishWaiters,
+    private readonly config: AppConfig,
   ) {}
 
   /** Views of the conversations, in the order given. */
@@ -70,6 +72,19 @@ export class ConversationStore {
         })),
       greeting: greetings.find(({ conversationId }) => conversationId === conversation.id) ?? null,
     }));
+  }
+
+  /** Deletes up to a hundred conversations that failed long enough ago. */
+  async pruneFailed(): Promise<number> {
+    const rows = await this.database.query(
+      'conversations.prune-failed',
+      `delete from conversations where id in (
+        select id from conversations
+        where state = 'failed' and updated_at < now() - $1 * interval '1 day' and due_at is null limit 100)
+      returning id`,
+      [this.config.retention.failedKeepDays],
+    );
+    return rows.length;
   }
 
   /** Null when the row is gone. */

@@ -54,6 +54,11 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
     else await this.lookForLateLandings(at, work.view);
   }
 
+  /** Failed conversations, with their participants and messages. */
+  prune(): Promise<number> {
+    return this.store.pruneFailed();
+  }
+
   /**
    * A call that was given up may have taken effect since: a conversation that failed must not be there, and a message
    * must be there once.

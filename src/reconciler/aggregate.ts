@@ -12,6 +12,8 @@ export interface Aggregate {
    * throws, the row is tried again later.
    */
   reconcile(lease: Lease): Promise<void>;
+  /** Deletes a batch of what is kept no longer; answers how many rows went. Called on every replica, now and then. */
+  prune?(): Promise<number>;
 }
 
 /**

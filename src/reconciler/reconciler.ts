@@ -1,9 +1,4 @@
-import {
-  Injectable,
-  Logger,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
@@ -13,11 +8,9 @@ import type { Aggregate } from './aggregate.js';
 import { LeaseLost, type Lease, type LeaseClaim } from './lease.js';
 import { LeaseStore } from './lease-store.js';
 import { NotReady, pauseAfter, troubleOf } from './pause.js';
-import { noteTrouble, SETTLE_WISH, type SettledWish } from './wish-store.js';
+import { noteTrouble, pruneWishes, SETTLE_WISH, type SettledWish } from './wish-store.js';
 import { WishWaiters } from './wish-waiters.js';
 
-/** About every second, with jitter so that replicas do not sweep together. */
-const SWEEP_MS = 1000;
 /** Rows that the sweep works on at once in this process. */
 const SWEEP_LIMIT = 20;
 /** A longer pause gives the lease up instead of holding it. */
@@ -28,13 +21,14 @@ const HELD_PAUSE_MAX_MS = 3000;
  * up what nobody is driving: what a dead process left, what is to be tried again, what is to be looked at once more.
  */
 @Injectable()
-export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class Reconciler implements BeforeApplicationShutdown {
   private readonly logger = new Logger(Reconciler.name);
   private readonly aggregates = new Map<string, Aggregate>();
   private readonly driving = new Map<Lease, Promise<void>>();
+  /** Of those, what the sweep has taken up: its share is bounded, that of the requests is bounded by the requests. */
+  private readonly swept = new Set<Lease>();
   private readonly store: LeaseStore;
   private readonly stopping = new AbortController();
-  private timers: NodeJS.Timeout[] = [];
 
   constructor(
     private readonly config: AppConfig,
@@ -42,6 +36,16 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly waiters: WishWaiters,
   ) {
     this.store = new LeaseStore(database, config.reconciler);
+  }
+
+  /** Deletes what is kept no longer: wishes with their answers, and whatever each aggregate has of that kind. */
+  async prune(): Promise<void> {
+    const { idempotencyKeepHours } = this.config.retention;
+    const batches = [
+      () => pruneWishes(this.database, idempotencyKeepHours),
+      ...[...this.aggregates.values()].map((aggregate) => () => aggregate.prune?.() ?? Promise.resolve(0)),
+    ];
+    for (const batch of batches) while (!this.stopping.signal.aborted && (await batch()) > 0);
   }
 
   /** How long a lease lasts, in milliseconds. */
@@ -52,13 +56,6 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
   /** Called once by each aggregate, before the application has started. */
   register(aggregate: Aggregate): void {
     this.aggregates.set(aggregate.name, aggregate);
-  }
-
-  onApplicationBootstrap(): void {
-    const { leaseMs } = this.config.reconciler;
-    this.timers.push(setInterval(() => void this.heartbeat(), leaseMs / 3));
-    // At once, for what waits since the last stop; from then on about every second.
-    this.scheduleSweep(0);
   }
 
   /** A lease for a row that the caller is about to write, in the same statement. */
@@ -73,7 +70,10 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
     const work = this.stopping.signal.aborted ? this.leaveToOthers(lease) : this.run(lease);
     this.driving.set(
       lease,
-      work.finally(() => this.driving.delete(lease)),
+      work.finally(() => {
+        this.driving.delete(lease);
+        this.swept.delete(lease);
+      }),
     );
   }
 
@@ -91,14 +91,17 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
     this.waiters.tell(wishId, end);
   }
 
-  /** Takes up what is due now. Says how many rows that was. Called by the timer, and by tests that do not wait for it. */
+  /** Takes up what is due now. Says how many rows that was. */
   async sweep(): Promise<number> {
     let taken = 0;
     for (const aggregate of this.aggregates.values()) {
-      const room = SWEEP_LIMIT - this.driving.size;
+      const room = SWEEP_LIMIT - this.swept.size;
       if (room <= 0 || this.stopping.signal.aborted) break;
       const leases = await this.store.claimDue(aggregate, room);
-      for (const lease of leases) this.drive(lease);
+      for (const lease of leases) {
+        this.swept.add(lease);
+        this.drive(lease);
+      }
       taken += leases.length;
     }
     return taken;
@@ -110,7 +113,6 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
    */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping.abort();
-    for (const timer of this.timers) clearTimeout(timer);
     await Promise.race([this.idle(), sleep(this.config.http.shutdownGraceMs, undefined, { ref: false })]);
     const left = [...this.driving.keys()];
     await Promise.all(left.map((lease) => this.leaveToOthers(lease)));
@@ -166,8 +168,8 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
 
   /** Only bad credentials are answered at once; everything else is waited out. */
   private async tellTrouble(aggregateId: string, error: unknown): Promise<void> {
-    const auth = error instanceof TwilioError && error.kind === 'blocked' && error.auth;
-    if (auth) await noteTrouble(this.database, aggregateId, 'upstream_auth_failed');
+    const auth = error instanceof TwilioError && error.auth;
+    await noteTrouble(this.database, aggregateId, auth ? 'upstream_auth_failed' : null);
     if (auth) await this.waiters.checkAll();
   }
 
@@ -180,19 +182,8 @@ export class Reconciler implements OnApplicationBootstrap, BeforeApplicationShut
       this.logger.error(`${what}: ${error instanceof Error ? error.message : String(error)}`, stackOf(error));
   }
 
-  private scheduleSweep(afterMs = SWEEP_MS * (0.8 + Math.random() * 0.4)): void {
-    const timer = setTimeout(() => {
-      this.sweep()
-        .catch((error: unknown) => this.logger.warn(`the sweep failed: ${String(error)}`))
-        .finally(() => {
-          if (!this.stopping.signal.aborted) this.scheduleSweep();
-        });
-    }, afterMs);
-    this.timers = [...this.timers.slice(0, 1), timer];
-  }
-
   /** Keeps the leases of what is under way, also while it waits for its turn or out a pause. */
-  private async heartbeat(): Promise<void> {
+  async heartbeat(): Promise<void> {
     const { leaseMs } = this.config.reconciler;
     for (const lease of this.driving.keys()) {
       if (lease.remainingMs > (leaseMs * 2) / 3 || lease.remainingMs <= 0) continue;

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { expect, it } from 'vitest';
+import { Reconciler } from '../../src/reconciler/reconciler.js';
+import { useApp } from '../support/app.js';
+import { supportChat } from '../support/chats.js';
+import { eventually } from '../support/eventually.js';
+
+const running = useApp();
+const prune = () => running.app.get(Reconciler).prune();
+const refused = () => ({ ...supportChat(), participants: [{ address: '+15005550001' }] });
+
+it('an Idempotency-Key is kept for its time, and free after it', async () => {
+  const headers = { 'idempotency-key': randomUUID() };
+  const body = { ...supportChat(), externalRef: undefined };
+  const first = await running.api.post('/v1/conversations', body, 201, { headers });
+  await running.sql(`update wishes set settled_at = now() - interval '167 hours'`);
+  await prune();
+  const kept = await running.api.post('/v1/conversations', body, 201, { headers });
+  expect(kept.text).toBe(first.text);
+  await running.sql(`update wishes set settled_at = now() - interval '169 hours'`);
+  await prune();
+  const anew = await running.api.post('/v1/conversations', body, 201, { headers });
+  expect(anew.body.id).not.toBe(first.body.id);
+});
+
+it('a failed conversation stays listed for 30 days, and goes with its participants after them', async () => {
+  const { body: problem } = await running.api.post('/v1/conversations', refused(), 422);
+  const path = `/v1/conversations/${problem.conversation.id}`;
+  await running.sql(
+    `update conversations set updated_at = now() - interval '29 days' where state = 'failed'`,
+  );
+  await prune();
+  await running.api.get(path, 200);
+  await running.sql(
+    `update conversations set updated_at = now() - interval '31 days' where state = 'failed'`,
+  );
+  await prune();
+  await running.api.get(path, 404);
+  const left = await running.sql('select id from participants where conversation_id = $1', [
+    problem.conversation.id,
+  ]);
+  expect(left).toEqual([]);
+});
+
+it('an open wish is never pruned, however old', async () => {
+  await running.sandbox.fault(
+    { method: 'POST', path: '/Conversations$', times: 2 },
+    { type: 'status', status: 500 },
+  );
+  const { body: chat } = await running.api.post('/v1/conversations', supportChat(), 202, {
+    headers: { prefer: 'wait=0' },
+  });
+  await running.sql(`update wishes set created_at = now() - interval '1 year' where aggregate_id = $1`, [
+    chat.id,
+  ]);
+  await prune();
+  await eventually(async () => {
+    const { body: read } = await running.api.get(`/v1/conversations/${chat.id}`, 200);
+    expect(read.state).toBe('active');
+  });
+});

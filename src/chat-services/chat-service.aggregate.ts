@@ -1,12 +1,15 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { renderProblem } from '../common/errors/problem.js';
 import { Database } from '../database/database.js';
 import type { Aggregate } from '../reconciler/aggregate.js';
 import type { Lease } from '../reconciler/lease.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import { findOpenWishes } from '../reconciler/wish-store.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
-import type { UpstreamRole } from '../twilio/twilio.types.js';
+import { toAppError } from '../twilio/to-app-error.js';
+import { TwilioError } from '../twilio/twilio-error.js';
+import type { UpstreamRole, UpstreamService } from '../twilio/twilio.types.js';
 import { ChatServiceResponse } from './chat-service.dto.js';
 import { ChatServiceEntity } from './chat-service.entity.js';
 import { PRESET_PERMISSIONS, type Preset } from './presets.js';
@@ -19,6 +22,13 @@ interface PresetRow {
   preset: Preset;
   twilio_sid: string | null;
 }
+
+const DELETE_REFUSED = `
+  with refused as (
+    select id from chat_services s
+    where id = $1 and lease_token = $2 and not exists (select from api_keys where service_id = s.id)),
+  presets as (delete from roles where service_id in (select id from refused))
+  delete from chat_services where id in (select id from refused)`;
 
 /** A chat service is settled when Twilio has it, with a role for each preset. */
 @Injectable()
@@ -40,6 +50,7 @@ export class ChatServiceAggregate implements Aggregate, OnModuleInit {
   async reconcile(lease: Lease): Promise<void> {
     const entity = await this.load(lease);
     const twilioSid = entity.twilioSid ?? (await this.ensureService(lease, entity));
+    if (twilioSid === null) return;
     await this.ensurePresets(lease, twilioSid);
     if (lease.takenOver && !lease.worked) await this.removeTwins(lease, twilioSid);
     const settled = await this.load(lease);
@@ -54,13 +65,19 @@ export class ChatServiceAggregate implements Aggregate, OnModuleInit {
     return this.dataSource.getRepository(ChatServiceEntity).findOneByOrFail({ id: lease.id });
   }
 
-  private async ensureService(lease: Lease, entity: ChatServiceEntity): Promise<string> {
+  /** Null when Twilio will not have it: then the wish has ended. */
+  private async ensureService(lease: Lease, entity: ChatServiceEntity): Promise<string | null> {
     const friendlyName = twilioName(entity.friendlyName ?? 'Convoke', lease.id);
     lease.worked = true;
     const twins = (await this.gateway.listServices({}, lease))
       .filter((service) => service.friendlyName === friendlyName)
       .sort((a, b) => a.dateCreated.getTime() - b.dateCreated.getTime());
-    const { sid } = twins[0] ?? (await this.gateway.createService(friendlyName, lease));
+    const made = twins[0] ?? (await this.create(friendlyName, lease));
+    if (made instanceof TwilioError) {
+      await this.giveUp(lease, made);
+      return null;
+    }
+    const { sid } = made;
     const rows = await this.database.query(
       'chat-services.made',
       `update chat_services set twilio_sid = $3, updated_at = now()
@@ -69,6 +86,25 @@ export class ChatServiceAggregate implements Aggregate, OnModuleInit {
     );
     lease.assertHeld(rows);
     return sid;
+  }
+
+  private async create(friendlyName: string, lease: Lease): Promise<UpstreamService | TwilioError> {
+    try {
+      return await this.gateway.createService(friendlyName, lease);
+    } catch (error) {
+      if (error instanceof TwilioError && error.kind === 'refused') return error;
+      throw error;
+    }
+  }
+
+  /** The same again would be refused again: nothing stays but the answer, unless somebody has made keys for it. */
+  private async giveUp(lease: Lease, refusal: TwilioError): Promise<void> {
+    for (const { id, instance, requestId } of await findOpenWishes(this.database, lease.id)) {
+      const problem = renderProblem(toAppError(refusal), { instance, requestId });
+      const end = { status: problem.status, answer: JSON.stringify(problem), location: null };
+      await this.reconciler.settleWish(lease, id, end);
+    }
+    await this.database.query('chat-services.refused', DELETE_REFUSED, [lease.id, lease.token]);
   }
 
   private async ensurePresets(lease: Lease, serviceSid: string): Promise<void> {

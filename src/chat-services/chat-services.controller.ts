@@ -34,6 +34,7 @@ export class ChatServicesController {
     'service_exists',
     'idempotency_in_progress',
     'idempotency_key_reused',
+    'upstream_refused',
     'upstream_auth_failed',
     'upstream_unavailable',
     'upstream_timeout',

@@ -26,7 +26,6 @@ const CATALOGUE = {
   50074: [429, 'Too many actions per second on this Conversation'],
   50077: [400, 'Pre-event webhook URL is invalid'],
   50078: [400, 'Post-event webhook URL is invalid'],
-  50100: [404, 'Role not found'],
   50102: [404, 'Service role not found'],
   50104: [400, 'Unknown permission'],
   50105: [400, 'Invalid role type'],
@@ -98,8 +97,11 @@ const CATALOGUE = {
   50501: [400, 'Message body, media or content is missing'],
   50504: [400, 'Message body is too long'],
   50506: [400, 'Media SID is invalid'],
+  50513: [400, 'The author is not among the participants of this group conversation'],
   50516: [400, 'Last read message index is not a number'],
 } as const satisfies Record<number, readonly [number, string]>;
+
+export const CODES: readonly number[] = Object.keys(CATALOGUE).map(Number);
 
 export type ErrorCode = keyof typeof CATALOGUE;
 

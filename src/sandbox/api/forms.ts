@@ -171,7 +171,7 @@ export const forms = {
   },
   roleUpdate: permissions,
 
-  userCreate: { Identity: needed(text(256, 50207)), ...user },
+  userCreate: { Identity: needed(text(256, 50207), 20001, 50204), ...user },
   userUpdate: user,
   userConversation: {
     NotificationLevel: oneOf(['default', 'muted'], 50210),

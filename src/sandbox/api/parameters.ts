@@ -6,7 +6,9 @@ import { fail } from './errors.js';
 /** How one parameter of a form or query is read: the raw text in, a value or Twilio's error out. */
 export interface Parameter<T> {
   parse(raw: string | string[], name: string): T;
+  /** The errors of its absence, and of an empty value. */
   needed?: ErrorCode;
+  neededFull?: ErrorCode;
 }
 
 export type Parameters = Record<string, Parameter<unknown>>;
@@ -28,9 +30,10 @@ const one = <T>(parse: (raw: string, name: string) => T): Parameter<T> => ({
 
 export function needed<T>(
   parameter: Parameter<T>,
-  code: ErrorCode = 20001,
+  absent: ErrorCode = 20001,
+  empty: ErrorCode = absent,
 ): Parameter<T> & { needed: ErrorCode } {
-  return { ...parameter, needed: code };
+  return { ...parameter, needed: absent, neededFull: empty };
 }
 
 export function text(most = Infinity, code: ErrorCode = 20001): Parameter<string> {
@@ -180,10 +183,10 @@ export function readParameters<P extends Parameters>(
     if (value !== undefined) values[name] = parameter.parse(value, name);
   }
   for (const name in table) {
-    const code = table[name]?.needed;
     const value = values[name];
-    if (code === undefined || (value !== undefined && value !== '' && !isEmptyList(value))) continue;
-    throw fail(code, `Missing required parameter ${name} in the ${where}`);
+    if (value !== undefined && value !== '' && !isEmptyList(value)) continue;
+    const code = value === undefined ? table[name]?.needed : table[name]?.neededFull;
+    if (code !== undefined) throw fail(code, `Missing required parameter ${name} in the ${where}`);
   }
   return values as Values<P>;
 }

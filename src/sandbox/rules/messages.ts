@@ -51,6 +51,7 @@ export function createMessage(call: Call<CreateForm>): Plan {
     participant_sid: participantOf(store, conversation.sid, author),
     content_sid: form.ContentSid ?? null,
   };
+  if (record.participant_sid === null && author !== 'system') refuseStranger(store, conversation.sid, author);
   const empty = (form.Body ?? '') === '' && record.media === null && record.content_sid === null;
   if (empty) throw fail(50501);
   checkLength(store, conversation.sid, form.Body);
@@ -87,6 +88,14 @@ function participantOf(store: Store, conversationSid: string, author: string): s
   const found =
     store.memberByIdentity(conversationSid, author) ?? store.memberByAddress(conversationSid, author);
   return found?.sid ?? null;
+}
+
+/** In group texting only those in the group may speak (Twilio: 50513). */
+function refuseStranger(store: Store, conversationSid: string, author: string): void {
+  for (const [, sid] of store.children('participant', conversationSid).after()) {
+    if (store.get('participant', sid)?.messaging_binding?.projected_address === undefined) continue;
+    throw fail(50513, `${author} is not among the participants of this group conversation`);
+  }
 }
 
 function checkLength(store: Store, conversationSid: string, body: string | undefined): void {

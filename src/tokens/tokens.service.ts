@@ -77,7 +77,8 @@ export class TokensService {
     const [row] = await this.database.query<{ state: string; participates: boolean }>(
       bySid ? 'tokens.conversation-by-sid' : 'tokens.conversation-by-id',
       `select c.state, exists (select from participants p where p.conversation_id = c.id
-        and p.identity_id = $3 and p.address is null and p.state in ('pending', 'joined')) as participates
+        and p.identity_id = $3 and p.address is null
+        and (p.state in ('pending', 'joined') or c.state = 'failed')) as participates
       from conversations c where c.service_id = $1 and ${bySid ? 'c.twilio_sid' : 'c.id'} = $2`,
       [serviceId, conversation, identity.id],
     );

@@ -212,7 +212,7 @@ describe('GET /v1/identities/{identity}', () => {
   });
 
   it('502: a User sid cannot be looked up while Twilio is away: that is not "not found"', async () => {
-    await running.sandbox.fault({ path: '/Users/' }, { type: 'status', status: 503 });
+    await running.sandbox.fault({ path: '/Users/', times: 1000 }, { type: 'status', status: 503 });
     try {
       const response = await running.api.get(`${path}/US${'1'.repeat(32)}`, 502);
       expectProblem(response, 'upstream_unavailable');
@@ -224,7 +224,7 @@ describe('GET /v1/identities/{identity}', () => {
   it('200: the row is shown while Twilio is away', async () => {
     const made = await make();
     await join(made);
-    await running.sandbox.fault({ path: '/Users/' }, { type: 'status', status: 503 });
+    await running.sandbox.fault({ path: '/Users/', times: 1000 }, { type: 'status', status: 503 });
     try {
       const { body } = await running.api.get<IdentityResponse>(`${path}/${made.id}`, 200);
       expect(body).toMatchObject({ id: made.id, twilioSid: null });

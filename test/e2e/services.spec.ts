@@ -169,7 +169,10 @@ describe('POST /v1/services', () => {
   });
 
   it('502: bad credentials are answered at once, where Twilio must be asked first', async () => {
-    await running.sandbox.fault({ path: '/v1/Services/' }, { type: 'status', status: 401, code: 20003 });
+    await running.sandbox.fault(
+      { path: '/v1/Services/', times: 1000 },
+      { type: 'status', status: 401, code: 20003 },
+    );
     try {
       const body = { twilioSid: `IS${'1'.repeat(32)}` };
       expectProblem(await running.api.post(path, body, 502), 'upstream_auth_failed');

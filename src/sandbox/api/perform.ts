@@ -33,7 +33,7 @@ export interface Outgoing {
 /** Asks a pre-event webhook: what it changes in the form, or nothing; throws when it refuses. */
 export interface Prehooks {
   asks(intent: Intent, service: Records['service']): boolean;
-  ask(intent: Intent, service: Records['service']): Promise<Record<string, string>>;
+  ask(intent: Intent, service: Records['service'], source: Cause['source']): Promise<Record<string, string>>;
 }
 
 export interface Services extends Context {
@@ -159,7 +159,7 @@ async function afterPrehook(
   view: View,
   intent: Intent,
 ): Promise<Outgoing> {
-  const rewritten = await services.prehooks.ask(intent, call.service);
+  const rewritten = await services.prehooks.ask(intent, call.service, 'API');
   const form = { ...call.form, ...readParameters(rewritten, operation.form, 'post body') };
   const service = services.store.get('service', call.service.sid);
   if (service === undefined) throw notFound(call.where);

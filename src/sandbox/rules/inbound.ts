@@ -67,7 +67,7 @@ async function autoCreate(
   const conversation = newConversation(call, inbound.from);
   const intent = { event: 'onConversationAdd', record: conversation } as const;
   if (context.prehooks.asks(intent, service)) {
-    const { FriendlyName } = await context.prehooks.ask(intent, service);
+    const { FriendlyName } = await context.prehooks.ask(intent, service, cause.source);
     if (FriendlyName !== undefined) conversation.friendly_name = FriendlyName;
   }
   const participants = participantChanges({ ...context, service }, conversation, {
@@ -127,7 +127,7 @@ async function deliver(
   };
   const intent = { event: 'onMessageAdd', record } as const;
   if (service !== undefined && prehooks.asks(intent, service)) {
-    const changed = await prehooks.ask(intent, service);
+    const changed = await prehooks.ask(intent, service, cause.source);
     record.body = changed['Body'] ?? record.body;
     record.author = changed['Author'] ?? record.author;
     record.attributes = changed['Attributes'] ?? record.attributes;

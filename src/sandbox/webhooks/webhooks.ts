@@ -43,12 +43,16 @@ export class Webhooks {
   }
 
   /** Twilio: an error status refuses, silence for five seconds lets through, a body may change. */
-  async ask({ event, record }: Intent, service: Records['service']): Promise<Record<string, string>> {
+  async ask(
+    { event, record }: Intent,
+    service: Records['service'],
+    source: Cause['source'],
+  ): Promise<Record<string, string>> {
     const target = this.configured(service);
     const kind = /^on(Conversation|Message|Participant|User)/.exec(event)?.[1]?.toLowerCase() as 'message';
     const stage = event.endsWith('Add') ? 'adding' : 'changing';
     const said = describe[kind](record as never, stage, this.store, this.now());
-    const form = this.form(event, 'API', said);
+    const form = this.form(event, source, said);
     const reply = await this.delivery.call(
       { url: target.pre_webhook_url ?? '', method: target.method ?? 'POST' },
       form,

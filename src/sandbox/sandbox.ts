@@ -5,6 +5,7 @@ import { RateLimit } from './api/limits.js';
 import type { SandboxConfig } from './config.js';
 import { Faults } from './control/faults.js';
 import { RequestLog } from './control/request-log.js';
+import { inState } from './rules/conversations.js';
 import { Scheduler } from './rules/scheduler.js';
 import { newAccount, newService } from './rules/services.js';
 import { Clock } from './store/clock.js';
@@ -40,6 +41,7 @@ export class Sandbox implements Front {
     this.store.journal = this.journal;
     this.clock.offset = this.store.get('clock', 'clock')?.offset ?? 0;
     this.ensureAccount();
+    this.closeUnfinished();
     this.scheduler.begin();
   }
 
@@ -60,6 +62,17 @@ export class Sandbox implements Front {
     this.scheduler.stop();
     await this.prehooks.stop();
     await this.journal?.close();
+  }
+
+  /** A process that died while it was adding participants fails that work, as Twilio's would: closed. */
+  private closeUnfinished(): void {
+    const now = this.clock.now();
+    const left = [...this.store.tables.conversation.values()].filter(({ state }) => state === 'initializing');
+    const changes = left.map((one): Change => ({
+      kind: 'conversation',
+      record: inState(one, 'closed', now),
+    }));
+    if (changes.length > 0) this.store.commit(changes, { ...SILENT, reason: 'EVENT' });
   }
 
   /** The account and the configured default service, on a first start and after each reset. */

@@ -156,7 +156,12 @@ describe('SMS and WhatsApp', () => {
         .update({ filters: ['onConversationAdd'], preWebhookUrl: hooks.url, method: 'POST' });
       hooks.answer = (_, response) => void response.writeHead(403).end();
       expect((await inbound(CUSTOMER, DESK, 'refused')).body['conversationSid']).toBeNull();
-      expect(hooks.received[0]?.form).toMatchObject({ EventType: 'onConversationAdd', Source: 'SMS' });
+      expect(hooks.received[0]?.form).toMatchObject({
+        EventType: 'onConversationAdd',
+        Source: 'SMS',
+        MessageBody: 'refused',
+        'MessagingBinding.Address': CUSTOMER,
+      });
       expect(await sandbox.v1.conversations.list()).toEqual([]);
     });
   });

@@ -159,10 +159,11 @@ async function afterPrehook(
   view: View,
   intent: Intent,
 ): Promise<Outgoing> {
+  const { era } = services.store;
   const rewritten = await services.prehooks.ask(intent, call.service, 'API');
   const form = { ...call.form, ...readParameters(rewritten, operation.form, 'post body') };
   const service = services.store.get('service', call.service.sid);
-  if (service === undefined) throw notFound(call.where);
+  if (service === undefined || era !== services.store.era) throw notFound(call.where);
   const again = { ...call, service, form };
   return done(services, operation, operation.run(again as never, true), again, view, true);
 }

@@ -22,6 +22,9 @@ export function registerControl(app: FastifyInstance, sandbox: Sandbox): void {
     if (mayControl(remoteAddress, request.headers, sandbox.config.controlToken)) return;
     await reply.code(403).send(errorBody(20403, 403, 'The control API is open to this machine only'));
   });
+  app.addHook('onSend', (_request, _reply, payload, done) => {
+    sandbox.store.whenKept(() => done(null, payload));
+  });
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     if (error instanceof ApiError) return reply.code(error.status).send(error.body());
     const status = error.statusCode ?? 500;

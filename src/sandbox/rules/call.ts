@@ -25,7 +25,7 @@ export interface Call<F = object, Q = object> extends Context {
 
 /** What a pre-event webhook is asked about, before anything is done. */
 export type Intent =
-  | { event: 'onConversationAdd'; record: Records['conversation'] }
+  | { event: 'onConversationAdd'; record: Records['conversation']; inbound?: Record<string, string> }
   | { event: 'onConversationUpdate' | 'onConversationRemove'; record: Records['conversation'] }
   | { event: 'onMessageAdd' | 'onMessageUpdate' | 'onMessageRemove'; record: Records['message'] }
   | {

@@ -65,7 +65,13 @@ async function autoCreate(
   if (service === undefined) return dropped('the service of the address configuration is gone');
   const call: Call = { ...context, service, path: {}, form: {}, query: {}, where: '' };
   const conversation = newConversation(call, inbound.from);
-  const intent = { event: 'onConversationAdd', record: conversation } as const;
+  // Twilio tells a pre-hook of auto-creation what came in, and from whom.
+  const told = {
+    MessageBody: inbound.body,
+    'MessagingBinding.Address': inbound.from,
+    'MessagingBinding.ProxyAddress': inbound.to,
+  };
+  const intent = { event: 'onConversationAdd', record: conversation, inbound: told } as const;
   if (context.prehooks.asks(intent, service)) {
     const { FriendlyName } = await context.prehooks.ask(intent, service, cause.source);
     if (FriendlyName !== undefined) conversation.friendly_name = FriendlyName;

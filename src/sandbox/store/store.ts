@@ -44,6 +44,8 @@ export class Store {
   tables: Tables = emptyTables();
   indexes = new Indexes();
   sequence = 0;
+  /** Counts the times everything was forgotten: what began before must not land after. */
+  era = 0;
   journal: Journal | null = null;
   private readonly listeners: Listener[] = [];
 
@@ -94,6 +96,7 @@ export class Store {
   }
 
   clear(): void {
+    this.era += 1;
     this.tables = emptyTables();
     this.indexes = new Indexes();
   }

@@ -44,15 +44,16 @@ export class Webhooks {
 
   /** Twilio: an error status refuses, silence for five seconds lets through, a body may change. */
   async ask(
-    { event, record }: Intent,
+    intent: Intent,
     service: Records['service'],
     source: Cause['source'],
   ): Promise<Record<string, string>> {
+    const { event, record } = intent;
     const target = this.configured(service);
     const kind = /^on(Conversation|Message|Participant|User)/.exec(event)?.[1]?.toLowerCase() as 'message';
     const stage = event.endsWith('Add') ? 'adding' : 'changing';
     const said = describe[kind](record as never, stage, this.store, this.now());
-    const form = this.form(event, source, said);
+    const form = this.form(event, source, { ...said, ...('inbound' in intent ? intent.inbound : {}) });
     const reply = await this.delivery.call(
       { url: target.pre_webhook_url ?? '', method: target.method ?? 'POST' },
       form,

@@ -15,8 +15,8 @@ export interface RunningSandbox {
   stop(): Promise<void>;
 }
 
-/** Longer than any identity or unique name can be once it is percent-encoded. */
-const LONGEST_PATH_PARAMETER = 4096;
+/** Longer than any request line that Node takes: what nobody has is a 404, however long. */
+const LONGEST_PATH_PARAMETER = 64 * 1024;
 
 /** Starts a sandbox in this process: in memory and on a free port unless the options say otherwise. */
 export async function startSandbox(options: Partial<SandboxConfig> = {}): Promise<RunningSandbox> {
@@ -47,9 +47,10 @@ function build(sandbox: Sandbox): FastifyInstance {
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: LONGEST_PATH_PARAMETER, ignoreTrailingSlash: true },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+    // A path that cannot be decoded reaches no hook: it is noted here.
     frameworkErrors: (error, request, reply) => {
       const body = JSON.stringify(errorBody(20001, 400, error.message));
-      sendAnswer(reply, request.entry, { status: 400, body });
+      sendAnswer(reply, sandbox.log.note(request.method, request.url), { status: 400, body });
     },
   });
   app.decorateRequest('entry', null);

@@ -181,10 +181,14 @@ export function sendAnswer(
   // Straight to Node: an answer passes no hook and needs no serializer of Fastify's.
   reply.hijack();
   reply.raw.writeHead(status, [
-    'Content-Type',
-    'application/json;charset=utf-8',
-    'Content-Length',
-    String(Buffer.byteLength(body)),
+    ...(body === ''
+      ? []
+      : [
+          'Content-Type',
+          'application/json;charset=utf-8',
+          'Content-Length',
+          String(Buffer.byteLength(body)),
+        ]),
     'Twilio-Request-Id',
     newSid('RQ'),
     'Twilio-Concurrent-Requests',

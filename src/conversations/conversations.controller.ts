@@ -2,7 +2,7 @@ import { Body, Controller, Get, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
-import { ApiCommand, ApiFailures, pageOf } from '../common/http/api-docs.js';
+import { ApiCommand, ApiExamples, ApiFailures, pageOf } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { withEtag } from '../common/http/etag.js';
 import type { Page } from '../common/http/page.js';
@@ -35,6 +35,22 @@ const PROVISION_FAILURES: ErrorCode[] = [
   'upstream_timeout',
 ];
 
+const PROVISION_EXAMPLES = {
+  support: {
+    externalRef: 'case-4711',
+    friendlyName: 'Order 4711',
+    attributes: { crm: 'hubspot' },
+    participants: [
+      { kind: 'agent', externalId: 'agent-7', displayName: 'Ada', role: 'agent', attributes: {} },
+      { kind: 'customer', externalId: 'cust-42', displayName: 'Bob' },
+      { kind: 'customer', address: '+15551230000', proxyAddress: '+15559990000', externalId: 'cust-43' },
+    ],
+    systemMessage: { body: 'Ada will be with you shortly.', attributes: {} },
+    timers: { inactive: 'PT1H', closed: 'P1D' },
+  },
+  least: { participants: [{ kind: 'customer', externalId: 'cust-42' }] },
+};
+
 @ApiTags('Conversations')
 @ApiBearerAuth()
 @Controller('v1/conversations')
@@ -51,6 +67,7 @@ export class ConversationsController {
     summary: 'Provision a conversation: people, roles and a system message in one call',
   })
   @ApiCommand()
+  @ApiExamples(ProvisionConversationDto, PROVISION_EXAMPLES)
   @ApiResponse({ status: 201, type: ConversationResponse })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
   @ApiFailures(
@@ -79,6 +96,7 @@ export class ConversationsController {
     example: 'case-4711',
   })
   @ApiCommand({ idempotencyKey: false })
+  @ApiExamples(ProvisionConversationDto, { least: PROVISION_EXAMPLES.least })
   @ApiResponse({ status: 200, type: ConversationResponse, description: 'It existed.' })
   @ApiResponse({ status: 201, type: ConversationResponse, description: 'This call made it.' })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })

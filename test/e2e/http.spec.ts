@@ -8,33 +8,9 @@ import { unique, useApp } from '../support/app.js';
 import { supportChat } from '../support/chats.js';
 import { expectProblem } from '../support/problems.js';
 import { sendRaw } from '../support/raw-http.js';
+import { NOBODYS_ID as ID, ROUTES, type Method } from '../support/routes.js';
 
 const running = useApp();
-
-const ID = '01890000-0000-7000-8000-000000000000';
-
-type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
-
-/** Every route under /v1 and the scopes of which it asks for one. */
-const ROUTES: [Method, string, Scope[]][] = [
-  ['post', '/v1/conversations', ['conversations:write']],
-  ['put', '/v1/conversations/by-ref/x', ['conversations:write']],
-  ['get', '/v1/conversations', ['conversations:read']],
-  ['get', `/v1/conversations/${ID}`, ['conversations:read']],
-  ['post', '/v1/identities', ['identities:write']],
-  ['put', '/v1/identities/by-external-id/x', ['identities:write']],
-  ['get', '/v1/identities', ['identities:read']],
-  ['get', `/v1/identities/${ID}`, ['identities:read']],
-  ['patch', `/v1/identities/${ID}`, ['identities:write']],
-  ['post', '/v1/tokens', ['tokens:mint']],
-  ['post', '/v1/api-keys', ['admin']],
-  ['get', '/v1/api-keys', ['admin']],
-  ['delete', `/v1/api-keys/${ID}`, ['admin', 'operator']],
-  ['post', '/v1/services', ['operator']],
-  ['get', '/v1/services', ['operator']],
-  ['get', `/v1/services/${ID}`, ['admin', 'operator']],
-  ['patch', `/v1/services/${ID}`, ['admin', 'operator']],
-];
 
 const call = (method: Method, path: string, key?: string) => {
   const made = request(running.server)[method](path);

@@ -1,0 +1,27 @@
+import type { Scope } from '../../src/access/scopes.js';
+
+/** An id that nothing has. */
+export const NOBODYS_ID = '01890000-0000-7000-8000-000000000000';
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** Every route under /v1 and the scopes of which it asks for one. */
+export const ROUTES: [Method, string, Scope[]][] = [
+  ['post', '/v1/conversations', ['conversations:write']],
+  ['put', '/v1/conversations/by-ref/x', ['conversations:write']],
+  ['get', '/v1/conversations', ['conversations:read']],
+  ['get', `/v1/conversations/${NOBODYS_ID}`, ['conversations:read']],
+  ['post', '/v1/identities', ['identities:write']],
+  ['put', '/v1/identities/by-external-id/x', ['identities:write']],
+  ['get', '/v1/identities', ['identities:read']],
+  ['get', `/v1/identities/${NOBODYS_ID}`, ['identities:read']],
+  ['patch', `/v1/identities/${NOBODYS_ID}`, ['identities:write']],
+  ['post', '/v1/tokens', ['tokens:mint']],
+  ['post', '/v1/api-keys', ['admin']],
+  ['get', '/v1/api-keys', ['admin']],
+  ['delete', `/v1/api-keys/${NOBODYS_ID}`, ['admin', 'operator']],
+  ['post', '/v1/services', ['operator']],
+  ['get', '/v1/services', ['operator']],
+  ['get', `/v1/services/${NOBODYS_ID}`, ['admin', 'operator']],
+  ['patch', `/v1/services/${NOBODYS_ID}`, ['admin', 'operator']],
+];

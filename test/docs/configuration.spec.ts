@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, Env, ENV_NAMES, readEnv } from '../../src/config/env.js';
-import { configFromEnvironment } from '../../src/sandbox/config.js';
 import { filesBelow, sandboxVariables, tableBelow } from './support/repository.js';
 
 const readme = readFileSync('README.md', 'utf8');
@@ -107,15 +106,7 @@ describe('.env.example', () => {
   });
 });
 
-describe('the sandbox’s table of the README', () => {
-  it('has each of its variables, with its default', () => {
-    const rows = tableBelow(readme, '## The sandbox').map((row) => row.map(bare));
-    expect(rows.map(([name]) => name).sort()).toEqual(sandboxVariables().sort());
-    const told = Object.fromEntries(
-      rows.map(([name, value]) => [name!, value === 'none' ? undefined : value] as const),
-    );
-    expect(configFromEnvironment(told)).toEqual(configFromEnvironment({}));
-    // The defaults are told, not left out.
-    expect(rows.filter(([, value]) => value === '')).toEqual([]);
-  });
+it('the README of the sandbox names each variable of the sandbox, and no other', () => {
+  const named = readFileSync('src/sandbox/README.md', 'utf8').match(/\bSANDBOX_[A-Z_]+\b/g);
+  expect(new Set(named)).toEqual(new Set(sandboxVariables()));
 });

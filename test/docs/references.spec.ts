@@ -62,7 +62,7 @@ describe.each(texts)('$path', ({ path, text }) => {
       const [, name] =
         /^`((?:\.?[\w-]+\/)+[\w.-]*|\.?[\w.-]+\.(?:ts|mjs|cjs|json|yml|md))`$/.exec(code) ?? [];
       if (name === undefined || MADE.test(name) || FORBIDDEN.includes(name)) continue;
-      expect(known.has(name) || existsSync(name), name).toBe(true);
+      expect(known.has(name) || existsSync(name) || existsSync(join(dirname(path), name)), name).toBe(true);
     }
   });
 

@@ -22,7 +22,9 @@ export function sandboxVariables(): string[] {
 
 /** The documents that people read, as paths. */
 export function documents(): string[] {
-  return [...readdirSync('.'), ...filesBelow('docs')].filter((path) => path.endsWith('.md'));
+  return [...readdirSync('.'), ...filesBelow('docs'), ...filesBelow('src')].filter((path) =>
+    path.endsWith('.md'),
+  );
 }
 
 /** The cells of a Markdown table, row by row without its head: the first one below `heading`. */

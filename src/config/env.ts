@@ -14,11 +14,9 @@ import {
   validateSync,
 } from 'class-validator';
 
-const integer = () =>
-  Transform(({ value }: { value: unknown }) => (value === '' ? undefined : Number(value)));
+const integer = () => Transform(({ value }: { value: unknown }) => Number(value));
 const boolean = () =>
   Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value));
-const optional = () => Transform(({ value }: { value: unknown }) => (value === '' ? undefined : value));
 
 /** Every variable that the service reads. The README's table and `.env.example` are held equal to this class. */
 export class Env {
@@ -51,14 +49,13 @@ export class Env {
   @IsString() @MinLength(16) TWILIO_API_KEY_SECRET!: string;
 
   /** Checks webhook signatures (Twilio signs with the account's token, not with an API key). */
-  @optional() @IsOptional() @IsString() @MinLength(16) TWILIO_AUTH_TOKEN?: string;
+  @IsOptional() @IsString() @MinLength(16) TWILIO_AUTH_TOKEN?: string;
 
   /** Required. The default chat service. */
   @Matches(/^IS[0-9a-fA-F]{32}$/, { message: 'must be a chat service sid (IS and 32 hexadecimal digits)' })
   TWILIO_CHAT_SERVICE_SID!: string;
 
   /** Origin to call in Twilio's place: the sandbox. Refused with NODE_ENV=production unless ALLOW_SANDBOX=true. */
-  @optional()
   @IsOptional()
   @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })
   TWILIO_API_BASE_URL?: string;
@@ -79,7 +76,6 @@ export class Env {
   @integer() @IsInt() @Min(1) @Max(3650) FAILED_KEEP_DAYS = 30;
 
   /** Where Twilio and browsers reach this service. */
-  @optional()
   @IsOptional()
   @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })
   PUBLIC_BASE_URL?: string;
@@ -88,7 +84,6 @@ export class Env {
   @IsString() CORS_ORIGINS = '';
 
   /** An operator and admin key of the default chat service, made known at start when it is not. */
-  @optional()
   @IsOptional()
   @Matches(/^cvk_[A-Za-z0-9]{1,64}_[A-Za-z0-9_-]{32,256}$/, {
     message: 'must look like cvk_<keyId>_<secret>, with a secret of at least 32 characters',
@@ -130,14 +125,17 @@ function crossChecks(env: Env): string[] {
   return problems;
 }
 
-/** Reads and checks the variables. Throws ConfigError with every problem at once. */
+/**
+ * Reads and checks the variables. An empty one counts as left out: that is how an unset one comes out of a compose file.
+ * Throws ConfigError with every problem at once.
+ */
 export function readEnv(source: NodeJS.ProcessEnv): Env {
-  const known = Object.fromEntries(
-    ENV_NAMES.filter((name) => source[name] !== undefined).map((name) => [name, source[name]]),
+  const known: Partial<Record<string, string>> = Object.fromEntries(
+    ENV_NAMES.flatMap((name) => (source[name] ? [[name, source[name]]] : [])),
   );
   const env = plainToInstance(Env, known, { exposeDefaultValues: true });
   const problems = validateSync(env, { forbidUnknownValues: true }).flatMap((error) =>
-    source[error.property] === undefined
+    known[error.property] === undefined
       ? [`${error.property}: is required`]
       : Object.values(error.constraints ?? {}).map((text) =>
           text.startsWith(error.property)

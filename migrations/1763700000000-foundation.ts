@@ -76,19 +76,20 @@ const TABLES = [
     attributes json not null default '{}',
     timers jsonb not null default '{}',
     state text not null
-      constraint ck_conversations_state check (state in ('provisioning', 'active', 'inactive', 'closed', 'failed')),
+      constraint ck_conversations_state check (state in ('provisioning', 'active', 'inactive', 'closed', 'failed', 'deleted')),
     twilio_sid text,
     failure jsonb,
+    deleted_at timestamptz(3),
     ${RECONCILED},
     ${TIMES}
   )`,
-  // A failed conversation frees its externalRef; a closed one keeps it.
+  // A failed conversation frees its externalRef, and a deleted one once Twilio has confirmed; a closed one keeps it.
   `create unique index uq_conversations_external_ref on conversations (service_id, external_ref)
-    where state <> 'failed'`,
+    where state not in ('failed', 'deleted')`,
   `create unique index uq_conversations_twilio_sid on conversations (service_id, twilio_sid)`,
   `create index idx_conversations_service on conversations (service_id, id)`,
   `create index idx_conversations_due_at on conversations (due_at) where due_at is not null`,
-  `create index idx_conversations_failed on conversations (updated_at) where state = 'failed'`,
+  `create index idx_conversations_failed on conversations (updated_at) where state in ('failed', 'deleted')`,
   `create index idx_chat_services_due_at on chat_services (due_at) where due_at is not null`,
   `create table participants (
     id uuid constraint pk_participants primary key,
@@ -118,12 +119,15 @@ const TABLES = [
     author_id uuid constraint fk_messages_author references participants,
     body text not null,
     attributes json not null default '{}',
+    media_sid text,
+    message_index integer,
     state text not null constraint ck_messages_state check (state in ('sending', 'sent', 'failed')),
     twilio_sid text,
     failure jsonb,
     ${TIMES}
   )`,
   `create index idx_messages_conversation on messages (conversation_id, id)`,
+  `create index idx_messages_twilio_sid on messages (twilio_sid) where twilio_sid is not null`,
   `create index idx_messages_author on messages (author_id) where author_id is not null`,
   // A wish is open while its status is null. `answer` is text: what was answered once is answered again to the byte.
   `create table wishes (

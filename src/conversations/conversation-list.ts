@@ -34,7 +34,7 @@ export class ConversationList {
 function statement(serviceId: string, query: ListConversationsQuery): { text: string; values: unknown[] } {
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = [`c.service_id = ${parameter(serviceId)}`];
+  const conditions = [`c.service_id = ${parameter(serviceId)}`, 'c.deleted_at is null'];
   const after = cursorId(query);
   if (after !== null) conditions.push(`c.id < ${parameter(after)}`);
   if (query.externalRef !== undefined) conditions.push(`c.external_ref = ${parameter(query.externalRef)}`);

@@ -1,41 +1,43 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, In } from 'typeorm';
-import type { AppError } from '../common/errors/app-error.js';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { IdentityEntity } from '../identities/identity.entity.js';
 import { releaseColumns } from '../reconciler/aggregate.js';
 import type { Lease } from '../reconciler/lease.js';
 import { Reconciler } from '../reconciler/reconciler.js';
-import { findOpenWishes, SETTLE_WISH, type OpenWish, type SettledWish } from '../reconciler/wish-store.js';
+import { findOpenWishes, SETTLE_WISHES, type OpenWish, type SettledWish } from '../reconciler/wish-store.js';
 import { WishWaiters } from '../reconciler/wish-waiters.js';
+import { ConversationWork } from './conversation-work.js';
 import type { ConversationView } from './conversation.dto.js';
 import { ConversationEntity, type Failure } from './conversation.entity.js';
 import { MessageEntity } from './messages/message.entity.js';
 import { ParticipantEntity } from './participants/participant.entity.js';
 
-/** What the reconciler works on: the rows of one conversation, and what is open about them. */
-export interface ConversationWork {
-  view: ConversationView;
-  wishes: OpenWish[];
-}
+/** The version of no row: with it, a statement that settles keeps the lease. */
+const KEEP = -1;
 
 const SETTLE = `
   with fence as (
     update conversations
-    set state = $3, twilio_sid = $4, failure = $5::jsonb, updated_at = $6, ${releaseColumns('$7', '$8', '$9')}
+    set state = $3, twilio_sid = $4, friendly_name = $5, attributes = $6::json, timers = $7::jsonb,
+      failure = $8::jsonb, deleted_at = $9, updated_at = $10, ${releaseColumns('$11', '$12', '$13', '$14')}
     where id = $1 and lease_token = $2 returning id, version),
   people as (
     update participants p
-    set twilio_sid = given.twilio_sid, state = given.state, failure = given.failure, updated_at = $6
-    from jsonb_to_recordset($10::jsonb) as given (id uuid, twilio_sid text, state text, failure jsonb), fence
+    set twilio_sid = given.twilio_sid, state = given.state, failure = given.failure, role = given.role,
+      role_sid = given.role_sid, attributes = given.attributes, updated_at = $10
+    from json_to_recordset($15::json) as given (id uuid, twilio_sid text, state text, failure jsonb, role text,
+      role_sid text, attributes json), fence
     where p.id = given.id),
-  greeting as (
+  posts as (
     update messages m
-    set twilio_sid = given.twilio_sid, state = given.state, failure = given.failure, updated_at = $6
-    from jsonb_to_recordset($11::jsonb) as given (id uuid, twilio_sid text, state text, failure jsonb), fence
+    set twilio_sid = given.twilio_sid, state = given.state, failure = given.failure,
+      message_index = given.message_index, updated_at = $10
+    from json_to_recordset($16::json) as given (id uuid, twilio_sid text, state text, failure jsonb,
+      message_index integer), fence
     where m.id = given.id),
-  ${SETTLE_WISH('fence', '$12', '$13', '$14')}
+  ${SETTLE_WISHES('fence', '$17')}
   select version, (select count(*) from notified) as told from fence`;
 
 /** The statements of the conversation aggregate: its rows read together, and each step recorded behind the fence. */
@@ -59,40 +61,58 @@ export class ConversationStore {
         .find({ where: { conversationId: In(ids) }, order: { id: 'ASC' } }),
       this.dataSource.getRepository(MessageEntity).findBy({ conversationId: In(ids), purpose: 'greeting' }),
     ]);
-    const identityIds = [...new Set(participants.flatMap(({ identityId }) => identityId ?? []))];
-    const identities = await this.dataSource.getRepository(IdentityEntity).findBy({ id: In(identityIds) });
-    const identityOf = new Map(identities.map((identity) => [identity.id, identity]));
+    const identityOf = await this.identities(participants);
+    const peopleOf = new Map<string, ConversationView['participants'][number][]>();
+    for (const participant of participants) {
+      const identity = identityOf.get(participant.identityId ?? '') ?? null;
+      const people = peopleOf.get(participant.conversationId) ?? [];
+      peopleOf.set(participant.conversationId, [...people, { participant, identity }]);
+    }
+    const greetingOf = new Map(greetings.map((greeting) => [greeting.conversationId, greeting]));
     return conversations.map((conversation) => ({
       conversation,
-      participants: participants
-        .filter(({ conversationId }) => conversationId === conversation.id)
-        .map((participant) => ({
-          participant,
-          identity: identityOf.get(participant.identityId ?? '') ?? null,
-        })),
-      greeting: greetings.find(({ conversationId }) => conversationId === conversation.id) ?? null,
+      participants: peopleOf.get(conversation.id) ?? [],
+      greeting: greetingOf.get(conversation.id) ?? null,
     }));
   }
 
-  /** Deletes up to a hundred conversations that failed long enough ago. */
-  async pruneFailed(): Promise<number> {
-    const rows = await this.database.query(
-      'conversations.prune-failed',
-      `delete from conversations where id in (
-        select id from conversations
-        where state = 'failed' and updated_at < now() - $1 * interval '1 day' and due_at is null limit 100)
-      returning id`,
-      [this.config.retention.failedKeepDays],
-    );
-    return rows.length;
+  /** The identities that participants are linked to, by id. */
+  async identities(participants: ParticipantEntity[]): Promise<Map<string, IdentityEntity>> {
+    const ids = [...new Set(participants.flatMap(({ identityId }) => identityId ?? []))];
+    const identities =
+      ids.length === 0 ? [] : await this.dataSource.getRepository(IdentityEntity).findBy({ id: In(ids) });
+    return new Map(identities.map((identity) => [identity.id, identity]));
   }
 
-  /** Null when the row is gone. */
+  /** Everything that is open about a conversation. Null when the row is gone. */
   async load(id: string): Promise<ConversationWork | null> {
+    // The version first: whatever comes while the rest is read raises it, and is then met again.
+    const [row] = await this.database.query<{ version: number; look_due: boolean }>(
+      'conversations.version',
+      `select version, coalesce(verify_after <= now(), false) as look_due from conversations where id = $1`,
+      [id],
+    );
     const conversation = await this.dataSource.getRepository(ConversationEntity).findOneBy({ id });
-    if (!conversation) return null;
-    const [view] = await this.views([conversation]);
-    return view ? { view, wishes: await findOpenWishes(this.database, id) } : null;
+    if (!row || !conversation) return null;
+    const [[view], unsent, wishes] = await Promise.all([
+      this.views([conversation]),
+      this.dataSource.getRepository(MessageEntity).findBy({ conversationId: id, state: 'sending' }),
+      findOpenWishes(this.database, id),
+    ]);
+    if (!view) return null;
+    const messages = unsent.map((message) => (message.id === view.greeting?.id ? view.greeting : message));
+    return new ConversationWork(row.version, view, messages, wishes, row.look_due);
+  }
+
+  /** The sid of each message that went out lately, by our id. */
+  async sentMessages(conversationId: string): Promise<Map<string, string>> {
+    const rows = await this.database.query<{ id: string; twilio_sid: string }>(
+      'conversations.sent-messages',
+      `select id, twilio_sid from messages
+      where conversation_id = $1 and twilio_sid is not null and updated_at > now() - interval '1 day'`,
+      [conversationId],
+    );
+    return new Map(rows.map((row) => [row.id, row.twilio_sid]));
   }
 
   /** Twilio has made it. Renews the lease. */
@@ -118,37 +138,65 @@ export class ConversationStore {
     lease.assertHeld(rows);
   }
 
-  /** Writes the rows as the view has them, ends the wish, and gives the lease back: one statement. */
-  async settle(lease: Lease, view: ConversationView, wishId: string | null, end: SettledWish): Promise<void> {
-    const { conversation, participants, greeting } = view;
+  /**
+   * Writes the rows as the work has them and ends wishes, in one statement; with the last of them the lease is given
+   * back, unless a newer wish has come.
+   */
+  async settle(
+    lease: Lease,
+    work: ConversationWork,
+    ends: { wish: OpenWish; end: SettledWish }[],
+    { last }: { last: boolean },
+  ): Promise<void> {
+    const { conversation } = work.view;
     const askedAt = performance.now();
+    const rows = [...work.changed];
     const [row] = await this.database.query<{ version: number }>('conversations.settle', SETTLE, [
       lease.id,
       lease.token,
       conversation.state,
       conversation.twilioSid,
+      conversation.friendlyName,
+      JSON.stringify(conversation.attributes),
+      JSON.stringify(conversation.timers),
       conversation.failure && JSON.stringify(conversation.failure),
+      conversation.deletedAt,
       conversation.updatedAt,
-      lease.version,
+      last ? lease.version : KEEP,
       this.reconciler.leaseMs,
       lease.lookAgainMs,
-      JSON.stringify(participants.map(({ participant }) => outcomeOf(participant))),
-      JSON.stringify(greeting ? [outcomeOf(greeting)] : []),
-      wishId,
-      end.status,
-      end.answer,
+      lease.looked,
+      JSON.stringify(rows.filter((one) => one instanceof ParticipantEntity).map(participantColumns)),
+      JSON.stringify(rows.filter((one) => one instanceof MessageEntity).map(messageColumns)),
+      JSON.stringify(ends.map(({ wish, end }) => ({ id: wish.id, status: end.status, answer: end.answer }))),
     ]);
     lease.assertHeld(row ? [row] : []);
-    lease.settledAt(row!.version, askedAt);
-    if (wishId !== null) this.waiters.tell(wishId, end);
+    lease.settledAt(row!.version, last, askedAt);
+    work.changed.clear();
+    for (const { wish, end } of ends) this.waiters.tell(wish.id, end);
+  }
+
+  /** Deletes up to a hundred conversations that failed, or were deleted, long enough ago. */
+  async prune(): Promise<number> {
+    const rows = await this.database.query(
+      'conversations.prune',
+      `delete from conversations where id in (
+        select id from conversations
+        where state in ('failed', 'deleted') and updated_at < now() - $1 * interval '1 day' and due_at is null
+        limit 100)
+      returning id`,
+      [this.config.retention.failedKeepDays],
+    );
+    return rows.length;
   }
 }
 
-function outcomeOf(row: ParticipantEntity | MessageEntity): object {
-  return { id: row.id, twilio_sid: row.twilioSid, state: row.state, failure: row.failure };
+function participantColumns(row: ParticipantEntity): object {
+  const { id, twilioSid, state, failure, role, roleSid, attributes } = row;
+  return { id, twilio_sid: twilioSid, state, failure, role, role_sid: roleSid, attributes };
 }
 
-/** A failure as rows keep it. */
-export function failureOf(error: AppError): Failure {
-  return { code: error.code, detail: error.message, twilio: error.options.twilio ?? null };
+function messageColumns(row: MessageEntity): object {
+  const { id, twilioSid, state, failure, index } = row;
+  return { id, twilio_sid: twilioSid, state, failure, message_index: index };
 }

@@ -3,15 +3,17 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Preset } from '../chat-services/presets.js';
 import { AppError } from '../common/errors/app-error.js';
 import type { Queryable } from '../database/database.js';
-import { IdentityEntity, twilioIdentityOf } from '../identities/identity.entity.js';
+import type { IdentityEntity } from '../identities/identity.entity.js';
 import type { Lease } from '../reconciler/lease.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import type { ResolvedRole } from '../roles/roles.service.js';
 import type { ConversationView, ProvisionConversationDto, TimersDto } from './conversation.dto.js';
 import { ConversationEntity, type Timers } from './conversation.entity.js';
+import type { SystemMessageDto } from './messages/message.dto.js';
 import { MessageEntity } from './messages/message.entity.js';
 import type { NewParticipantDto } from './participants/participant.dto.js';
 import { ParticipantEntity } from './participants/participant.entity.js';
+import { resolvePeople } from './people.js';
 
 /** What is to be written, after everything has been checked that needs no row. */
 export interface ProvisionPlan {
@@ -22,27 +24,6 @@ export interface ProvisionPlan {
   roles: ReadonlyMap<string, ResolvedRole>;
 }
 
-const IDENTITY_COLUMNS = `
-  id, service_id as "serviceId", kind, external_id as "externalId", display_name as "displayName",
-  twilio_identity as "twilioIdentity", twilio_sid as "twilioSid", service_role as "serviceRole", attributes, status,
-  created_at as "createdAt", updated_at as "updatedAt"`;
-
-/** Identities that are not known yet are made; in one order, so that two calls that race do not wait for each other. */
-const PEOPLE = `
-  with given as (
-    select * from json_to_recordset($2::json)
-      as g (id uuid, kind text, external_id text, display_name text, twilio_identity text)),
-  made as (
-    insert into identities (id, service_id, kind, external_id, display_name, twilio_identity, created_at, updated_at)
-    select id, $1, kind, external_id, display_name, twilio_identity, $4, $4 from given
-    where kind is not null order by external_id
-    on conflict (service_id, external_id) do nothing
-    returning *)
-  select ${IDENTITY_COLUMNS} from made
-  union all
-  select ${IDENTITY_COLUMNS} from identities
-  where service_id = $1 and (external_id in (select external_id from given) or id = any($3::uuid[]))`;
-
 const CONVERSATION = `
   with conversation as (
     insert into conversations (id, service_id, external_ref, friendly_name, attributes, timers, state,
@@ -50,7 +31,7 @@ const CONVERSATION = `
     values ($1, $2, $3, $4, $5::json,
       coalesce($6::jsonb, (select jsonb_strip_nulls(default_timers) from chat_services where id = $2), '{}'),
       'provisioning', $7, now() + $8::float8 * interval '1 millisecond', now(), $9, $9)
-    on conflict (service_id, external_ref) where state <> 'failed' do nothing
+    on conflict (service_id, external_ref) where state not in ('failed', 'deleted') do nothing
     returning id, timers),
   people as (
     insert into participants (id, conversation_id, identity_id, kind, address, proxy_address, projected_address, role,
@@ -74,7 +55,12 @@ export class ConversationWriter {
   constructor(private readonly reconciler: Reconciler) {}
 
   async write(tx: Queryable, lease: Lease, plan: ProvisionPlan): Promise<ConversationView> {
-    const people = await this.people(tx, plan);
+    const people = await resolvePeople(
+      tx,
+      plan.serviceId,
+      plan.body.participants,
+      (n) => `participants.${n}`,
+    );
     const view = viewOf(plan, people);
     const { conversation, participants, greeting } = view;
     const [row] = await tx.query<{ timers: Timers }>('conversations.insert', CONVERSATION, [
@@ -94,56 +80,6 @@ export class ConversationWriter {
     conversation.timers = row.timers;
     return view;
   }
-
-  /** The identity of each participant, in their order; null for an address that is nobody's. */
-  private async people(tx: Queryable, plan: ProvisionPlan): Promise<(IdentityEntity | null)[]> {
-    const { participants } = plan.body;
-    const named = participants.flatMap(({ externalId, kind, displayName }) => {
-      if (externalId === undefined) return [];
-      const id = uuidv7();
-      const display_name = displayName ?? null;
-      return [
-        {
-          id,
-          kind: kind ?? null,
-          external_id: externalId,
-          display_name,
-          twilio_identity: twilioIdentityOf(id),
-        },
-      ];
-    });
-    const ids = participants.flatMap(({ identityId }) => identityId ?? []);
-    if (named.length + ids.length === 0) return participants.map(() => null);
-    const values = [plan.serviceId, JSON.stringify(named), ids, new Date()];
-    const find = () => tx.query<IdentityEntity>('conversations.people', PEOPLE, values);
-    let known = await find();
-    // A racing call has made one after this statement began: the next statement sees it.
-    if (known.length < named.length + ids.length) known = await find();
-    return participants.map((participant, index) => check(participant, index, known));
-  }
-}
-
-function check(wanted: NewParticipantDto, index: number, known: IdentityEntity[]): IdentityEntity | null {
-  const { externalId, identityId, kind } = wanted;
-  if (externalId === undefined && identityId === undefined) return null;
-  const field = `participants.${index}`;
-  const identity = known.find((one) =>
-    externalId === undefined ? one.id === identityId?.toLowerCase() : one.externalId === externalId,
-  );
-  if (!identity) {
-    throw identityId === undefined
-      ? AppError.invalid(`${field}.kind`, 'is needed: the identity is not known yet')
-      : AppError.invalid(`${field}.identityId`, 'the chat service has no such identity');
-  }
-  if (kind !== undefined && kind !== identity.kind) {
-    throw new AppError('identity_kind_mismatch', {
-      detail: `${field}: the identity is of the kind ${identity.kind}.`,
-    });
-  }
-  if (identity.status !== 'active') {
-    throw new AppError('identity_suspended', { detail: `${field}: the identity is ${identity.status}.` });
-  }
-  return identity;
 }
 
 function viewOf(plan: ProvisionPlan, people: (IdentityEntity | null)[]): ConversationView {
@@ -159,6 +95,7 @@ function viewOf(plan: ProvisionPlan, people: (IdentityEntity | null)[]): Convers
     state: 'provisioning',
     twilioSid: null,
     failure: null,
+    deletedAt: null,
     createdAt,
     updatedAt: createdAt,
   });
@@ -194,16 +131,18 @@ function assertOnce(people: (IdentityEntity | null)[]): void {
   }
 }
 
-function participantOf(
-  conversation: ConversationEntity,
+/** A participant to be; its role follows its kind unless another is asked for. */
+export function participantOf(
+  conversation: { id: string; createdAt: Date },
   wanted: NewParticipantDto,
   identity: IdentityEntity | null,
   kind: Preset,
   role: ResolvedRole | undefined,
+  id: string = uuidv7(),
 ): ParticipantEntity {
   const chats = wanted.address === undefined;
   return Object.assign(new ParticipantEntity(), {
-    id: uuidv7(),
+    id,
     conversationId: conversation.id,
     identityId: identity?.id ?? null,
     kind,
@@ -221,19 +160,33 @@ function participantOf(
   });
 }
 
-function greetingOf(conversation: ConversationEntity, body: ProvisionConversationDto): MessageEntity | null {
-  if (!body.systemMessage) return null;
+function greetingOf(
+  conversation: ConversationEntity,
+  { systemMessage }: ProvisionConversationDto,
+): MessageEntity | null {
+  return systemMessage ? messageOf(conversation, systemMessage, { purpose: 'greeting' }) : null;
+}
+
+/** A message to be sent, by the system unless `authorId` says otherwise. */
+export function messageOf(
+  conversation: { id: string; createdAt: Date },
+  { body, attributes }: SystemMessageDto,
+  given: Partial<MessageEntity> = {},
+): MessageEntity {
   return Object.assign(new MessageEntity(), {
     id: uuidv7(),
     conversationId: conversation.id,
-    purpose: 'greeting',
+    purpose: 'message',
     authorId: null,
-    body: body.systemMessage.body,
-    attributes: body.systemMessage.attributes ?? {},
+    mediaSid: null,
+    index: null,
+    body,
+    attributes: attributes ?? {},
     state: 'sending',
     twilioSid: null,
     failure: null,
     createdAt: conversation.createdAt,
     updatedAt: conversation.createdAt,
+    ...given,
   });
 }

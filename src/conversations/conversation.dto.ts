@@ -11,14 +11,7 @@ import {
 } from 'class-validator';
 import { PageQuery } from '../common/http/page.js';
 import { CLOSED_TIMER, INACTIVE_TIMER, IsTimer } from '../common/validation/duration.js';
-import {
-  IfGiven,
-  IsAttributes,
-  IsExternalId,
-  IsExternalRef,
-  IsLine,
-  IsMessageBody,
-} from '../common/validation/text.js';
+import { IfGiven, IsAttributes, IsExternalId, IsExternalRef, IsLine } from '../common/validation/text.js';
 import { IsTimestamp } from '../common/validation/timestamp.js';
 import type { IdentityEntity } from '../identities/identity.entity.js';
 import {
@@ -28,28 +21,14 @@ import {
   type Failure,
 } from './conversation.entity.js';
 import { FailureSchema } from './failure.dto.js';
-import { RESERVED_ATTRIBUTE, type MessageEntity } from './messages/message.entity.js';
+import { SystemMessageDto } from './messages/message.dto.js';
+import type { MessageEntity } from './messages/message.entity.js';
 import { NewParticipantDto, ParticipantResponse } from './participants/participant.dto.js';
 import type { ParticipantEntity } from './participants/participant.entity.js';
 
 /** Bytes of serialised UTF-8. */
 export const CONVERSATION_ATTRIBUTES_MAX = 16_384;
-export const MESSAGE_ATTRIBUTES_MAX = 3840;
 export const PARTICIPANTS_MAX = 50;
-
-export class SystemMessageDto {
-  @ApiProperty({
-    example: 'Ada will be with you shortly.',
-    description: 'At most 32,768 bytes; 1,600 characters by SMS.',
-  })
-  @IsMessageBody()
-  body!: string;
-
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: {} })
-  @IfGiven()
-  @IsAttributes(MESSAGE_ATTRIBUTES_MAX, [RESERVED_ATTRIBUTE])
-  attributes?: Record<string, unknown>;
-}
 
 export class TimersDto {
   @ApiPropertyOptional({
@@ -166,10 +145,16 @@ export class TimersResponse {
   @ApiProperty({ type: String, nullable: true, example: 'P1D' }) closed!: string | null;
 }
 
+/** A participant, and the identity that it is linked to. */
+export interface ViewedParticipant {
+  participant: ParticipantEntity;
+  identity: IdentityEntity | null;
+}
+
 /** All that one answer about a conversation is made of. */
 export interface ConversationView {
   conversation: ConversationEntity;
-  participants: readonly { participant: ParticipantEntity; identity: IdentityEntity | null }[];
+  participants: readonly ViewedParticipant[];
   greeting: MessageEntity | null;
 }
 

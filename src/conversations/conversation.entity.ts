@@ -4,7 +4,8 @@ import type { ErrorCode } from '../common/errors/error-catalog.js';
 
 export const CONVERSATION_STATES = ['provisioning', 'active', 'inactive', 'closed', 'failed'] as const;
 
-export type ConversationState = (typeof CONVERSATION_STATES)[number];
+/** `deleted` is a row that waits for the last look at Twilio; answers never show it. */
+export type ConversationState = (typeof CONVERSATION_STATES)[number] | 'deleted';
 
 /** ISO 8601 durations as they were asked for; a key that is missing was not asked for. */
 export interface Timers {
@@ -32,6 +33,8 @@ export class ConversationEntity {
   @Column('text', { name: 'twilio_sid', nullable: true }) twilioSid!: string | null;
   /** Set before what was made at Twilio is taken away again; the state becomes `failed` after that. */
   @Column('jsonb', { nullable: true }) failure!: Failure | null;
+  /** When its deletion was asked for: from then on nobody sees it. */
+  @Column('timestamptz', { name: 'deleted_at', nullable: true }) deletedAt!: Date | null;
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
   @Column('timestamptz', { name: 'updated_at' }) updatedAt!: Date;
 }

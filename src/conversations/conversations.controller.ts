@@ -1,4 +1,16 @@
-import { Body, Controller, Get, Param, Post, Put, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+} from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
@@ -12,11 +24,11 @@ import {
   ListConversationsQuery,
   ProvisionConversationDto,
 } from './conversation.dto.js';
+import { COMMAND_FAILURES, GOES_ON } from './command-docs.js';
 import { ConversationList } from './conversation-list.js';
 import { ConversationsService } from './conversations.service.js';
-
-const GOES_ON =
-  'Not finished in time: the resource as it is. The work goes on; `Location` says where to look.';
+import { CloseConversationDto, TransferConversationDto, UpdateConversationDto } from './lifecycle.dto.js';
+import { LifecycleService } from './lifecycle.service.js';
 
 const PROVISION_FAILURES: ErrorCode[] = [
   'validation_failed',
@@ -58,6 +70,7 @@ export class ConversationsController {
   constructor(
     private readonly conversations: ConversationsService,
     private readonly lists: ConversationList,
+    private readonly lifecycle: LifecycleService,
   ) {}
 
   @Post()
@@ -134,5 +147,83 @@ export class ConversationsController {
   @ApiFailures('malformed_request', 'missing_scope', 'not_found', 'uri_too_long')
   async get(@CallerOf() caller: Caller, @Param('conversation') conversation: string): Promise<Reply> {
     return withEtag(await this.conversations.get(caller, conversation));
+  }
+
+  @Patch(':conversation')
+  @RequireScope('conversations:write')
+  @ApiOperation({ operationId: 'updateConversation', summary: 'Change a conversation; closed is final' })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 200, type: ConversationResponse })
+  @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, 'precondition_failed')
+  update(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Body() body: UpdateConversationDto,
+    @Headers('if-match') ifMatch?: string,
+  ): Promise<Reply> {
+    return this.lifecycle.update({ ...command, idempotencyHash: null }, caller, conversation, body, ifMatch);
+  }
+
+  @Delete(':conversation')
+  @HttpCode(204)
+  @RequireScope('conversations:write')
+  @ApiOperation({ operationId: 'deleteConversation', summary: 'Delete a conversation, at Twilio too' })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 202, description: 'Gone for reads; Twilio has not confirmed yet.' })
+  @ApiResponse({ status: 204 })
+  @ApiFailures('missing_scope', 'not_found', 'uri_too_long', 'upstream_auth_failed')
+  delete(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+  ): Promise<Reply> {
+    return this.lifecycle.delete({ ...command, idempotencyHash: null }, caller, conversation);
+  }
+
+  @Post(':conversation/close')
+  @HttpCode(200)
+  @RequireScope('conversations:write')
+  @ApiOperation({ operationId: 'closeConversation', summary: 'Close a conversation, after a last word' })
+  @ApiCommand()
+  @ApiResponse({ status: 200, type: ConversationResponse })
+  @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, 'idempotency_in_progress', 'idempotency_key_reused')
+  close(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Body() body: CloseConversationDto,
+  ): Promise<Reply> {
+    return this.lifecycle.close(command, caller, conversation, body);
+  }
+
+  @Post(':conversation/transfer')
+  @HttpCode(200)
+  @RequireScope('conversations:write')
+  @ApiOperation({
+    operationId: 'transferConversation',
+    summary: 'Hand a conversation over; the customer is never alone in it',
+  })
+  @ApiCommand()
+  @ApiResponse({ status: 200, type: ConversationResponse })
+  @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
+  @ApiFailures(
+    ...COMMAND_FAILURES,
+    'participant_not_found',
+    'identity_suspended',
+    'identity_kind_mismatch',
+    'address_in_use',
+    'idempotency_in_progress',
+    'idempotency_key_reused',
+  )
+  transfer(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Body() body: TransferConversationDto,
+  ): Promise<Reply> {
+    return this.lifecycle.transfer(command, caller, conversation, body);
   }
 }

@@ -2,24 +2,44 @@ import { Module } from '@nestjs/common';
 import { ChatServicesModule } from '../chat-services/chat-services.module.js';
 import { RolesModule } from '../roles/roles.module.js';
 import { TwilioModule } from '../twilio/twilio.module.js';
+import { ChatCalls } from './chat-calls.js';
 import { ConversationAggregate } from './conversation.aggregate.js';
+import { ConversationCommands } from './conversation-commands.js';
 import { ConversationList } from './conversation-list.js';
 import { ConversationStore } from './conversation-store.js';
 import { ConversationWriter } from './conversation-writer.js';
 import { ConversationsController } from './conversations.controller.js';
 import { ConversationsService } from './conversations.service.js';
+import { LifecycleService } from './lifecycle.service.js';
+import { LifecycleWishes } from './lifecycle-wishes.js';
+import { MessageWishes } from './messages/message-wishes.js';
+import { MessagesController } from './messages/messages.controller.js';
+import { MessagesService } from './messages/messages.service.js';
+import { RolePermissions } from './messages/role-permissions.js';
+import { ParticipantWishes } from './participants/participant-wishes.js';
+import { ParticipantsController } from './participants/participants.controller.js';
+import { ParticipantsService } from './participants/participants.service.js';
 import { Provisioning } from './provisioning.js';
 
 @Module({
   imports: [TwilioModule, ChatServicesModule, RolesModule],
-  controllers: [ConversationsController],
+  controllers: [ConversationsController, ParticipantsController, MessagesController],
   providers: [
     ConversationsService,
     ConversationList,
     ConversationWriter,
+    ConversationCommands,
     ConversationStore,
     ConversationAggregate,
+    ChatCalls,
     Provisioning,
+    LifecycleService,
+    LifecycleWishes,
+    ParticipantsService,
+    ParticipantWishes,
+    MessagesService,
+    MessageWishes,
+    RolePermissions,
   ],
   exports: [ConversationsService],
 })

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, IsNull } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../access/caller.js';
 import { ChatServicesService } from '../chat-services/chat-services.service.js';
@@ -17,6 +17,7 @@ import { CONVERSATION, ConversationAggregate } from './conversation.aggregate.js
 import { ConversationResponse, type ProvisionConversationDto } from './conversation.dto.js';
 import { ConversationEntity } from './conversation.entity.js';
 import { ConversationStore } from './conversation-store.js';
+import { ConversationWork } from './conversation-work.js';
 import { ConversationWriter, ExternalRefTaken, type ProvisionPlan } from './conversation-writer.js';
 
 /** What an SMS or WhatsApp message may hold, in characters. */
@@ -44,11 +45,7 @@ export class ConversationsService {
       return await this.fulfil(command, plan);
     } catch (error) {
       if (!(error instanceof ExternalRefTaken)) throw error;
-      const known = await this.findByRef(caller.serviceId, plan.body.externalRef ?? '');
-      // It may have failed since: then the reference is free, and the caller may come again.
-      throw new AppError('external_ref_taken', {
-        ...(known && { extensions: { conversation: { id: known.id, twilioSid: known.twilioSid } } }),
-      });
+      throw refTaken(await this.findByRef(caller.serviceId, plan.body.externalRef ?? ''));
     }
   }
 
@@ -85,15 +82,18 @@ export class ConversationsService {
   }
 
   /** A conversation of the chat service, by our id or its `CH…`. */
-  async find(serviceId: string, path: string): Promise<ConversationEntity> {
+  async find(serviceId: string, path: string, { withDeleted = false } = {}): Promise<ConversationEntity> {
     const repository = this.dataSource.getRepository(ConversationEntity);
-    const entity = isUuid(path)
-      ? await repository.findOneBy({ serviceId, id: path })
-      : /^CH[0-9a-fA-F]{32}$/.test(path)
-        ? await repository.findOneBy({ serviceId, twilioSid: path })
-        : null;
+    const named = isUuid(path) ? { id: path } : /^CH[0-9a-fA-F]{32}$/.test(path) ? { twilioSid: path } : null;
+    const seen = withDeleted ? {} : { deletedAt: IsNull() };
+    const entity = named && (await repository.findOneBy({ serviceId, ...named, ...seen }));
     if (!entity) throw new AppError('not_found', { detail: 'There is no such conversation.' });
     return entity;
+  }
+
+  /** A conversation as answers show it, by our id. */
+  async show(id: string): Promise<ConversationResponse> {
+    return this.respond(await this.dataSource.getRepository(ConversationEntity).findOneByOrFail({ id }));
   }
 
   private fulfil(command: Command, plan: ProvisionPlan): Promise<Reply> {
@@ -113,10 +113,9 @@ export class ConversationsService {
         });
         const view = await this.writer.write(tx, lease, plan);
         const { requestId, instance } = command;
-        this.aggregate.know(lease, {
-          view,
-          wishes: [{ id: wishId, kind: 'provision', payload: {}, requestId, instance }],
-        });
+        const wish = { id: wishId, kind: 'provision', payload: {}, requestId, instance };
+        const unsent = view.greeting ? [view.greeting] : [];
+        this.aggregate.know(lease, new ConversationWork(lease.version, view, unsent, [wish]));
         return lease;
       },
       pending: async () => this.respond(await this.find(serviceId, id)),
@@ -144,6 +143,7 @@ export class ConversationsService {
   /** Waits while it is being provisioned; the end of that is then the answer, but 200 for 201. */
   private async existing(command: Command, conversation: ConversationEntity): Promise<Reply> {
     const location = `/v1/conversations/${conversation.id}`;
+    if (conversation.deletedAt) throw refTaken(conversation);
     if (conversation.state === 'provisioning') {
       const wish = await findWish(this.database, conversation.id, 'provision');
       const end = wish && (await this.commands.awaitWish(wish.id, command.waitMs));
@@ -159,10 +159,13 @@ export class ConversationsService {
     return this.dataSource
       .getRepository(ConversationEntity)
       .createQueryBuilder('c')
-      .where(`c.serviceId = :serviceId and c.externalRef = :externalRef and c.state <> 'failed'`, {
-        serviceId,
-        externalRef,
-      })
+      .where(
+        `c.serviceId = :serviceId and c.externalRef = :externalRef and c.state not in ('failed', 'deleted')`,
+        {
+          serviceId,
+          externalRef,
+        },
+      )
       .getOne();
   }
 
@@ -194,6 +197,15 @@ export class ConversationsService {
       .update({ id, state }, { state: upstream.state, updatedAt });
     Object.assign(conversation, { state: upstream.state, updatedAt });
   }
+}
+
+/** The one that has it may have failed since, or be on its way out: then the caller may come again. */
+function refTaken(holder: ConversationEntity | null): AppError {
+  const leaving = holder === null || holder.deletedAt !== null;
+  return new AppError('external_ref_taken', {
+    ...(leaving ? { headers: { 'retry-after': '1' } } : {}),
+    ...(holder && { extensions: { conversation: { id: holder.id, twilioSid: holder.twilioSid } } }),
+  });
 }
 
 function assertDistinct({ participants }: ProvisionConversationDto): void {

@@ -18,16 +18,24 @@ export interface Aggregate {
 
 /**
  * SQL fragment of an update that settles: gives the lease back unless a newer wish has come meanwhile (`version` is
- * compared with the one seen), and leaves the time of the look for late landings. The arguments name parameters: the
- * version seen, the lease in milliseconds, and after how many milliseconds to look again (null: no look of its own).
+ * compared with the one seen), and keeps the time of the look for late landings until somebody has looked. The arguments
+ * name parameters: the version seen, the lease in milliseconds, after how many milliseconds to look again (null: not on
+ * account of this), and whether the look that was due has been made.
  */
-export function releaseColumns(seenVersion: string, leaseMs: string, lookAgainMs: string): string {
-  const lookAt = `greatest(verify_after, now() + ${lookAgainMs}::float8 * interval '1 millisecond')`;
+export function releaseColumns(
+  seenVersion: string,
+  leaseMs: string,
+  lookAgainMs: string,
+  looked: string,
+): string {
+  const lookAt = `greatest(
+    case when ${looked}::boolean then null else verify_after end,
+    now() + ${lookAgainMs}::float8 * interval '1 millisecond')`;
   return `
     lease_token = case when version = ${seenVersion} then null else lease_token end,
     due_at = case
-      when version <> ${seenVersion} then now() + ${leaseMs}::float8 * interval '1 millisecond'
-      when ${lookAt} > now() then ${lookAt} end,
+      when version = ${seenVersion} then ${lookAt}
+      else now() + ${leaseMs}::float8 * interval '1 millisecond' end,
     verify_after = ${lookAt},
     unsettled_since = case when version = ${seenVersion} then null else unsettled_since end,
     attempts = 0,

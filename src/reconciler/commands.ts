@@ -34,11 +34,14 @@ export interface Recorded {
 export interface WishedCommand extends Omit<NewWish, 'id'> {
   /**
    * Writes the wish into the rows of the aggregate, in the transaction that holds the wish. Answers the lease when it
-   * could be taken with it, or null when another holds it. What it throws is answered and not stored.
+   * could be taken with it, or null when another holds it; or at once the end, where there is nothing to do. What it
+   * throws is answered and not stored.
    */
-  write(tx: Queryable, wishId: string): Promise<Lease | null>;
+  write(tx: Queryable, wishId: string): Promise<Lease | null | SettledWish>;
   /** The resource as it is, for a 202. */
   pending(): Promise<object>;
+  /** Called when all of it has been written. */
+  committed?(): void;
 }
 
 class KeyTaken extends Error {}
@@ -71,10 +74,17 @@ export class Commands {
   async fulfil(command: Command, spec: WishedCommand): Promise<Reply> {
     const id = uuidv7();
     return this.unlessKeyTaken(command, spec.serviceId, async () => {
-      const lease = await this.database.transaction(async (tx) => {
+      const written = await this.database.transaction(async (tx) => {
         if (!(await insertWish(tx, { ...spec, id }, command))) throw new KeyTaken();
-        return spec.write(tx, id);
+        const outcome = await spec.write(tx, id);
+        if (outcome && 'answer' in outcome) {
+          await tx.query('wishes.record', RECORD_END, [id, outcome.status, outcome.answer, outcome.location]);
+        }
+        return outcome;
       });
+      spec.committed?.();
+      if (written && 'answer' in written) return toReply(written);
+      const lease = written;
       const end = this.awaitWish(id, command.waitMs, lease !== null);
       if (lease) this.reconciler.drive(lease);
       return (await end) ?? new Reply(202, await spec.pending(), { location: spec.location });
@@ -123,6 +133,7 @@ export class Commands {
     const wish = await findWishByKey(this.database, serviceId, hash);
     if (!wish) return null;
     if (!wish.requestHash?.equals(command.requestHash)) throw new AppError('idempotency_key_reused');
+    if (wish.erased) throw new AppError('answer_erased');
     const reply = wish.settled ? toReply(wish.settled) : await this.awaitWish(wish.id, command.waitMs);
     if (reply)
       return new Reply(reply.status, reply.body, { ...reply.headers, 'idempotent-replayed': 'true' });
@@ -136,6 +147,7 @@ const RECORD_END = `
   update wishes set status = $2, answer = $3, location = $4, settled_at = now() where id = $1`;
 
 function toReply(end: SettledWish): Reply {
+  if (end.status === 204) return new Reply(204, null);
   if (end.status >= 400) return new Reply(end.status, end.answer, { 'content-type': PROBLEM_CONTENT_TYPE });
   return new Reply(end.status, end.answer, end.location === null ? {} : { location: end.location });
 }

@@ -46,8 +46,12 @@ export class Lease {
 
   /** Something was sent or settled under this lease. */
   worked = false;
+  /** The look for late landings that was due has been made. */
+  looked = false;
   /** The row has been settled and the lease given back, by one statement. */
   released = false;
+  /** A wish has come that this holder has not seen: there is more to do. */
+  newer = false;
 
   /**
    * `askedAt` is the local time *before* the statement that takes the lease is sent; `renew` asks Postgres for more
@@ -76,11 +80,12 @@ export class Lease {
   }
 
   /**
-   * For the answer of a statement with releaseColumns: the version that the row has. When it is the one seen, the lease
-   * has been given back; otherwise a newer wish has come, and the lease goes on.
+   * For the answer of a statement with releaseColumns: the version that the row has. When it is the one that was to be
+   * released, the lease has been given back; when it is a later one, a newer wish has come, and the lease goes on.
    */
-  settledAt(version: number, askedAt: number): void {
-    this.released = version === this.version;
+  settledAt(version: number, releasing: boolean, askedAt: number): void {
+    this.released = releasing && version === this.version;
+    this.newer = version !== this.version;
     this.version = version;
     this.renewed(askedAt);
   }

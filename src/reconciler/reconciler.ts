@@ -1,14 +1,14 @@
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppConfig } from '../config/app-config.js';
-import { Database } from '../database/database.js';
+import { Database, type Queryable } from '../database/database.js';
 import { isDatabaseAway } from '../database/pg-errors.js';
 import { TwilioError } from '../twilio/twilio-error.js';
 import type { Aggregate } from './aggregate.js';
 import { LeaseLost, type Lease, type LeaseClaim } from './lease.js';
 import { LeaseStore } from './lease-store.js';
 import { NotReady, pauseAfter, troubleOf } from './pause.js';
-import { noteTrouble, pruneWishes, SETTLE_WISH, type SettledWish } from './wish-store.js';
+import { noteTrouble, pruneWishes, SETTLE_WISHES, type SettledWish } from './wish-store.js';
 import { WishWaiters } from './wish-waiters.js';
 
 /** Rows that the sweep works on at once in this process. */
@@ -60,9 +60,12 @@ export class Reconciler implements BeforeApplicationShutdown {
 
   /** A lease for a row that the caller is about to write, in the same statement. */
   newLease(aggregateName: string, claim: LeaseClaim): Lease {
-    const aggregate = this.aggregates.get(aggregateName);
-    if (!aggregate) throw new Error(`No aggregate is called ${aggregateName}.`);
-    return this.store.newLease(aggregate, claim);
+    return this.store.newLease(this.aggregate(aggregateName), claim);
+  }
+
+  /** Raises the version of a row that stands, for a wish, and takes its lease where nobody holds it. */
+  takeUp(tx: Queryable, aggregateName: string, id: string): Promise<Lease | null> {
+    return this.store.takeUp(tx, this.aggregate(aggregateName), id);
   }
 
   /** Starts to reconcile a row whose lease was taken with the wish. Returns at once; failures are dealt with here. */
@@ -83,9 +86,9 @@ export class Reconciler implements BeforeApplicationShutdown {
     const rows = await this.database.query(
       `wishes.settle.${name}`,
       `with fence as (select id from ${table} where id = $1 and lease_token = $2 for update),
-      ${SETTLE_WISH('fence', '$3', '$4', '$5')}
+      ${SETTLE_WISHES('fence', '$3')}
       select id from fence, (select count(*) from notified) as n`,
-      [lease.id, lease.token, wishId, end.status, end.answer],
+      [lease.id, lease.token, JSON.stringify([{ id: wishId, status: end.status, answer: end.answer }])],
     );
     lease.assertHeld(rows);
     this.waiters.tell(wishId, end);
@@ -120,6 +123,17 @@ export class Reconciler implements BeforeApplicationShutdown {
     if (left.length > 0) this.logger.warn(`gave up ${left.length} unfinished row(s) to other replicas`);
   }
 
+  /** Raises the version of a row and takes its lease from whoever holds it: what he writes from now on is refused. */
+  seize(tx: Queryable, aggregateName: string, id: string): Promise<Lease> {
+    return this.store.seize(tx, this.aggregate(aggregateName), id);
+  }
+
+  private aggregate(name: string): Aggregate {
+    const aggregate = this.aggregates.get(name);
+    if (!aggregate) throw new Error(`No aggregate is called ${name}.`);
+    return aggregate;
+  }
+
   private async leaveToOthers(lease: Lease): Promise<void> {
     lease.lose();
     await this.store.giveUp(lease, 0, null).catch(() => undefined);
@@ -132,9 +146,10 @@ export class Reconciler implements BeforeApplicationShutdown {
   private async run(lease: Lease): Promise<void> {
     for (;;) {
       try {
+        lease.newer = false;
         await lease.aggregate.reconcile(lease);
-        if (await this.store.release(lease)) return;
-        // A newer wish has come meanwhile: it is ours to do.
+        // A newer wish that has come meanwhile is ours to do.
+        if (!lease.newer && (await this.store.release(lease))) return;
       } catch (error) {
         if (!(await this.recover(lease, error))) return;
       }

@@ -27,6 +27,8 @@ export interface StoredWish {
   location: string | null;
   requestHash: Buffer | null;
   settled: SettledWish | null;
+  /** It was settled, and its answer is kept no longer: it held what had to be forgotten. */
+  erased: boolean;
   /** Why it is not settled, when only a person can help: an error code of the catalogue. */
   trouble: string | null;
 }
@@ -60,6 +62,7 @@ function toStored(row: WishRow): StoredWish {
       row.status === null || row.answer === null
         ? null
         : { status: row.status, answer: row.answer, location: row.location },
+    erased: row.status !== null && row.answer === null,
     trouble: row.trouble,
   };
 }
@@ -137,15 +140,37 @@ export async function noteTrouble(db: Queryable, aggregateId: string, trouble: s
 export const WISH_CHANNEL = 'convoke_wishes';
 
 /**
- * SQL of a step that settles a wish, for the statements of the aggregates: `id`, `status` and `answer` are the names of
- * the parameters, `fence` a row source that is empty when the lease is lost.
+ * SQL of a step that settles wishes, for the statements of the aggregates: `ends` names a parameter with a JSON array of
+ * `{id, status, answer}`, `fence` a row source that is empty when the lease is lost.
  */
-export const SETTLE_WISH = (fence: string, id: string, status: string, answer: string): string => `
-  settled_wish as (
-    update wishes set status = ${status}, answer = ${answer}, settled_at = now(), trouble = null
-    where id = ${id} and status is null and exists (select from ${fence})
-    returning id, watched),
-  notified as (select pg_notify('${WISH_CHANNEL}', id::text) from settled_wish where watched)`;
+export const SETTLE_WISHES = (fence: string, ends: string): string => `
+  settled_wishes as (
+    update wishes w set status = given.status, answer = given.answer, settled_at = now(), trouble = null
+    from json_to_recordset(${ends}::json) as given (id uuid, status smallint, answer text), ${fence}
+    where w.id = given.id and w.status is null
+    returning w.id, w.watched),
+  notified as (select pg_notify('${WISH_CHANNEL}', id::text) from settled_wishes where watched)`;
+
+/** Ends a wish whose row was taken out of the hands of its holder. */
+export async function endWish(tx: Queryable, id: string, status: number, answer: string): Promise<void> {
+  await tx.query(
+    'wishes.end',
+    `with ended as (
+      update wishes set status = $2, answer = $3, settled_at = now(), trouble = null
+      where id = $1 and status is null returning id, watched)
+    select pg_notify('${WISH_CHANNEL}', id::text) from ended where watched`,
+    [id, status, answer],
+  );
+}
+
+/** Forgets what was answered about a row: its key stays taken, and a repeat is told so. */
+export async function blankAnswers(tx: Queryable, aggregateId: string): Promise<void> {
+  await tx.query(
+    'wishes.blank',
+    'update wishes set answer = null where aggregate_id = $1 and status is not null',
+    [aggregateId],
+  );
+}
 
 /** An open wish, for the aggregate that fulfils it. */
 export interface OpenWish {

@@ -79,7 +79,8 @@ export class TokensService {
       `select c.state, exists (select from participants p where p.conversation_id = c.id
         and p.identity_id = $3 and p.address is null
         and (p.state in ('pending', 'joined') or c.state = 'failed')) as participates
-      from conversations c where c.service_id = $1 and ${bySid ? 'c.twilio_sid' : 'c.id'} = $2`,
+      from conversations c
+      where c.service_id = $1 and c.deleted_at is null and ${bySid ? 'c.twilio_sid' : 'c.id'} = $2`,
       [serviceId, conversation, identity.id],
     );
     if (!row) throw new AppError('not_found', { detail: 'There is no such conversation.' });

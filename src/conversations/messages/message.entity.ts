@@ -14,6 +14,9 @@ export class MessageEntity {
   @Column('uuid', { name: 'author_id', nullable: true }) authorId!: string | null;
   @Column('text') body!: string;
   @Column('json') attributes!: Record<string, unknown>;
+  @Column('text', { name: 'media_sid', nullable: true }) mediaSid!: string | null;
+  /** Twilio's: grows within the conversation, with gaps; null until it is sent. */
+  @Column('integer', { name: 'message_index', nullable: true }) index!: number | null;
   @Column('text') state!: MessageState;
   @Column('text', { name: 'twilio_sid', nullable: true }) twilioSid!: string | null;
   @Column('jsonb', { nullable: true }) failure!: Failure | null;
@@ -30,12 +33,25 @@ export function twilioAttributes(message: MessageEntity): string {
   return JSON.stringify({ ...message.attributes, [RESERVED_ATTRIBUTE]: mark });
 }
 
+/** The attributes of a message at Twilio, split into the caller's and what is ours. What is no object counts as empty. */
+export function splitAttributes(text: string): { shown: Record<string, unknown>; mark: unknown } {
+  const value = parse(text);
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    return { shown: {}, mark: undefined };
+  const { [RESERVED_ATTRIBUTE]: mark, ...shown } = value as Record<string, unknown>;
+  return { shown, mark };
+}
+
 /** Our id out of the attributes of a message at Twilio, or null when it did not come through us. */
 export function messageIdOf(attributes: string): string | null {
+  const { mark } = splitAttributes(attributes);
+  const id = (mark as { id?: unknown } | null | undefined)?.id;
+  return typeof id === 'string' ? id : null;
+}
+
+function parse(text: string): unknown {
   try {
-    const mark = (JSON.parse(attributes) as Record<string, unknown> | null)?.[RESERVED_ATTRIBUTE];
-    const id = (mark as { id?: unknown } | null | undefined)?.id;
-    return typeof id === 'string' ? id : null;
+    return JSON.parse(text);
   } catch {
     return null;
   }

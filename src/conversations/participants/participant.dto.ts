@@ -145,3 +145,27 @@ export class ParticipantResponse implements Pick<
     });
   }
 }
+
+export class UpdateParticipantDto {
+  @ApiPropertyOptional({
+    type: String,
+    maxLength: ROLE_MAX,
+    example: 'supervisor',
+    description: 'A preset, or the friendly name or sid of a conversation role.',
+  })
+  @IsOptional()
+  @IsLine(ROLE_MAX)
+  role?: string | null;
+
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, nullable: true, example: { vip: true } })
+  @IsOptional()
+  @IsAttributes(PARTICIPANT_ATTRIBUTES_MAX)
+  attributes?: Record<string, unknown> | null;
+}
+
+export class RemoveParticipantQuery {
+  @ApiPropertyOptional({ type: Boolean, default: false, description: 'Removes the last agent too.' })
+  @IfGiven()
+  @IsIn(['true', 'false'])
+  force?: 'true' | 'false';
+}

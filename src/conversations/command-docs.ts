@@ -1,0 +1,23 @@
+import type { ErrorCode } from '../common/errors/error-catalog.js';
+
+export const GOES_ON =
+  'Not finished in time: the resource as it is. The work goes on; `Location` says where to look.';
+
+/** What every command on a conversation that stands can be answered with. */
+export const COMMAND_FAILURES: ErrorCode[] = [
+  'validation_failed',
+  'malformed_json',
+  'missing_scope',
+  'not_found',
+  'conversation_closed',
+  'conversation_deleted',
+  'conversation_failed',
+  'payload_too_large',
+  'uri_too_long',
+  'unsupported_media_type',
+  'upstream_refused',
+  'upstream_auth_failed',
+  'upstream_unavailable',
+  'upstream_rate_limited',
+  'upstream_timeout',
+];

@@ -1,0 +1,143 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
+import type { ErrorCode } from '../../common/errors/error-catalog.js';
+import { ApiCommand, ApiFailures, pageOf } from '../../common/http/api-docs.js';
+import { CommandOf, type Command } from '../../common/http/command.js';
+import type { Page } from '../../common/http/page.js';
+import type { Reply } from '../../common/http/reply.js';
+import { COMMAND_FAILURES, GOES_ON } from '../command-docs.js';
+import {
+  CreateMessageDto,
+  DeleteMessageQuery,
+  ListMessagesQuery,
+  MessageResponse,
+  SystemMessageDto,
+  UpdateMessageDto,
+} from './message.dto.js';
+import { MessagesService } from './messages.service.js';
+
+const READ_FAILURES: ErrorCode[] = [
+  'validation_failed',
+  'missing_scope',
+  'not_found',
+  'uri_too_long',
+  'upstream_auth_failed',
+  'upstream_unavailable',
+  'upstream_rate_limited',
+  'upstream_timeout',
+];
+
+@ApiTags('Messages')
+@ApiBearerAuth()
+@Controller('v1/conversations/:conversation')
+export class MessagesController {
+  constructor(private readonly messages: MessagesService) {}
+
+  @Post('system-messages')
+  @RequireScope('messages:write')
+  @ApiOperation({ operationId: 'sendSystemMessage', summary: 'Say something as the system' })
+  @ApiCommand()
+  @ApiResponse({ status: 201, type: MessageResponse })
+  @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, 'idempotency_in_progress', 'idempotency_key_reused')
+  sendAsSystem(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Body() body: SystemMessageDto,
+  ): Promise<Reply> {
+    return this.messages.sendAsSystem(command, caller, conversation, body);
+  }
+
+  @Post('messages')
+  @RequireScope('messages:write')
+  @ApiOperation({
+    operationId: 'sendMessage',
+    summary: 'Say something for a participant, as far as its role permits',
+  })
+  @ApiCommand()
+  @ApiResponse({ status: 201, type: MessageResponse })
+  @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
+  @ApiFailures(
+    ...COMMAND_FAILURES,
+    'role_forbids',
+    'participant_not_found',
+    'idempotency_in_progress',
+    'idempotency_key_reused',
+  )
+  sendAs(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Body() body: CreateMessageDto,
+  ): Promise<Reply> {
+    return this.messages.sendAs(command, caller, conversation, body);
+  }
+
+  @Get('messages')
+  @RequireScope('messages:read')
+  @ApiOperation({ operationId: 'listMessages', summary: 'List the messages, as Twilio has them' })
+  @ApiResponse({ status: 200, type: pageOf(MessageResponse) })
+  @ApiFailures(...READ_FAILURES)
+  list(
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Query() query: ListMessagesQuery,
+  ): Promise<Page<MessageResponse>> {
+    return this.messages.list(caller, conversation, query);
+  }
+
+  @Get('messages/:message')
+  @RequireScope('messages:read')
+  @ApiOperation({ operationId: 'getMessage', summary: 'Read a message, by id or IM…' })
+  @ApiResponse({ status: 200, type: MessageResponse })
+  @ApiFailures(...READ_FAILURES)
+  get(
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Param('message') message: string,
+  ): Promise<MessageResponse> {
+    return this.messages.get(caller, conversation, message);
+  }
+
+  @Patch('messages/:message')
+  @RequireScope('messages:write')
+  @ApiOperation({ operationId: 'updateMessage', summary: 'Change a message' })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 200, type: MessageResponse })
+  @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, 'role_forbids', 'participant_not_found')
+  update(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Param('message') message: string,
+    @Body() body: UpdateMessageDto,
+  ): Promise<Reply> {
+    return this.messages.update({ ...command, idempotencyHash: null }, caller, [conversation, message], body);
+  }
+
+  @Delete('messages/:message')
+  @HttpCode(204)
+  @RequireScope('messages:write')
+  @ApiOperation({ operationId: 'deleteMessage', summary: 'Delete a message' })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 204 })
+  @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, 'role_forbids', 'participant_not_found')
+  remove(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Param('message') message: string,
+    @Query() { actor }: DeleteMessageQuery,
+  ): Promise<Reply> {
+    return this.messages.remove(
+      { ...command, idempotencyHash: null },
+      caller,
+      [conversation, message],
+      actor,
+    );
+  }
+}

@@ -1,0 +1,114 @@
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
+import { ApiCommand, ApiFailures, pageOf } from '../../common/http/api-docs.js';
+import { CommandOf, type Command } from '../../common/http/command.js';
+import { withEtag } from '../../common/http/etag.js';
+import { PageQuery, type Page } from '../../common/http/page.js';
+import type { Reply } from '../../common/http/reply.js';
+import { COMMAND_FAILURES, GOES_ON } from '../command-docs.js';
+import {
+  NewParticipantDto,
+  ParticipantResponse,
+  RemoveParticipantQuery,
+  UpdateParticipantDto,
+} from './participant.dto.js';
+import { ParticipantsService } from './participants.service.js';
+
+@ApiTags('Participants')
+@ApiBearerAuth()
+@Controller('v1/conversations/:conversation/participants')
+export class ParticipantsController {
+  constructor(private readonly participants: ParticipantsService) {}
+
+  @Post()
+  @RequireScope('conversations:write')
+  @ApiOperation({ operationId: 'addParticipant', summary: 'Add somebody to a conversation' })
+  @ApiCommand()
+  @ApiResponse({ status: 200, type: ParticipantResponse, description: 'Who was in already.' })
+  @ApiResponse({ status: 201, type: ParticipantResponse })
+  @ApiResponse({ status: 202, type: ParticipantResponse, description: GOES_ON })
+  @ApiFailures(
+    ...COMMAND_FAILURES,
+    'identity_suspended',
+    'identity_kind_mismatch',
+    'address_in_use',
+    'idempotency_in_progress',
+    'idempotency_key_reused',
+  )
+  add(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Body() body: NewParticipantDto,
+  ): Promise<Reply> {
+    return this.participants.add(command, caller, conversation, body);
+  }
+
+  @Get()
+  @RequireScope('conversations:read')
+  @ApiOperation({ operationId: 'listParticipants', summary: 'List the participants, failed ones too' })
+  @ApiResponse({ status: 200, type: pageOf(ParticipantResponse) })
+  @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'uri_too_long')
+  list(
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Query() query: PageQuery,
+  ): Promise<Page<ParticipantResponse>> {
+    return this.participants.list(caller, conversation, query);
+  }
+
+  @Get(':participant')
+  @RequireScope('conversations:read')
+  @ApiOperation({ operationId: 'getParticipant', summary: 'Read a participant, by id, MB… or externalId' })
+  @ApiResponse({ status: 200, type: ParticipantResponse })
+  @ApiFailures('missing_scope', 'not_found', 'uri_too_long')
+  async get(
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Param('participant') participant: string,
+  ): Promise<Reply> {
+    return withEtag(await this.participants.get(caller, conversation, participant));
+  }
+
+  @Patch(':participant')
+  @RequireScope('conversations:write')
+  @ApiOperation({
+    operationId: 'updateParticipant',
+    summary: 'Change the role or attributes of a participant',
+  })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 200, type: ParticipantResponse })
+  @ApiResponse({ status: 202, type: ParticipantResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, 'participant_not_found', 'precondition_failed')
+  update(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Param('participant') participant: string,
+    @Body() body: UpdateParticipantDto,
+    @Headers('if-match') ifMatch?: string,
+  ): Promise<Reply> {
+    const unkeyed = { ...command, idempotencyHash: null };
+    return this.participants.update(unkeyed, caller, [conversation, participant], body, ifMatch);
+  }
+
+  @Delete(':participant')
+  @HttpCode(204)
+  @RequireScope('conversations:write')
+  @ApiOperation({ operationId: 'removeParticipant', summary: 'Remove somebody from a conversation' })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 204 })
+  @ApiResponse({ status: 202, type: ParticipantResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, 'last_agent')
+  remove(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+    @Param('participant') participant: string,
+    @Query() { force }: RemoveParticipantQuery,
+  ): Promise<Reply> {
+    const unkeyed = { ...command, idempotencyHash: null };
+    return this.participants.remove(unkeyed, caller, [conversation, participant], force === 'true');
+  }
+}

@@ -1,0 +1,82 @@
+import { v7 as uuidv7 } from 'uuid';
+import { AppError } from '../common/errors/app-error.js';
+import type { Queryable } from '../database/database.js';
+import { twilioIdentityOf, type IdentityEntity } from '../identities/identity.entity.js';
+import type { NewParticipantDto } from './participants/participant.dto.js';
+
+const IDENTITY_COLUMNS = `
+  id, service_id as "serviceId", kind, external_id as "externalId", display_name as "displayName",
+  twilio_identity as "twilioIdentity", twilio_sid as "twilioSid", service_role as "serviceRole", attributes, status,
+  created_at as "createdAt", updated_at as "updatedAt"`;
+
+/** Identities that are not known yet are made; in one order, so that two calls that race do not wait for each other. */
+const PEOPLE = `
+  with given as (
+    select * from json_to_recordset($2::json)
+      as g (id uuid, kind text, external_id text, display_name text, twilio_identity text)),
+  made as (
+    insert into identities (id, service_id, kind, external_id, display_name, twilio_identity, created_at, updated_at)
+    select id, $1, kind, external_id, display_name, twilio_identity, $4, $4 from given
+    where kind is not null order by external_id
+    on conflict (service_id, external_id) do nothing
+    returning *)
+  select ${IDENTITY_COLUMNS} from made
+  union all
+  select ${IDENTITY_COLUMNS} from identities
+  where service_id = $1 and (external_id in (select external_id from given) or id = any($3::uuid[]))`;
+
+/**
+ * The identity of each participant, in their order; null for an address that is nobody's. Those that are not known are
+ * made. `fieldOf` names a participant in what is refused.
+ */
+export async function resolvePeople(
+  tx: Queryable,
+  serviceId: string,
+  participants: readonly NewParticipantDto[],
+  fieldOf: (index: number) => string,
+): Promise<(IdentityEntity | null)[]> {
+  const named = participants.flatMap(({ externalId, kind, displayName }) => {
+    if (externalId === undefined) return [];
+    const id = uuidv7();
+    const display_name = displayName ?? null;
+    return [
+      {
+        id,
+        kind: kind ?? null,
+        external_id: externalId,
+        display_name,
+        twilio_identity: twilioIdentityOf(id),
+      },
+    ];
+  });
+  const ids = participants.flatMap(({ identityId }) => identityId ?? []);
+  if (named.length + ids.length === 0) return participants.map(() => null);
+  const values = [serviceId, JSON.stringify(named), ids, new Date()];
+  const find = () => tx.query<IdentityEntity>('conversations.people', PEOPLE, values);
+  let known = await find();
+  // A racing call has made one after this statement began: the next statement sees it.
+  if (known.length < named.length + ids.length) known = await find();
+  return participants.map((participant, index) => check(participant, fieldOf(index), known));
+}
+
+function check(wanted: NewParticipantDto, field: string, known: IdentityEntity[]): IdentityEntity | null {
+  const { externalId, identityId, kind } = wanted;
+  if (externalId === undefined && identityId === undefined) return null;
+  const identity = known.find((one) =>
+    externalId === undefined ? one.id === identityId?.toLowerCase() : one.externalId === externalId,
+  );
+  const at = (name: string): string => (field === '' ? name : `${field}.${name}`);
+  if (!identity) {
+    throw identityId === undefined
+      ? AppError.invalid(at('kind'), 'is needed: the identity is not known yet')
+      : AppError.invalid(at('identityId'), 'the chat service has no such identity');
+  }
+  const who = field === '' ? 'The identity' : `${field}: the identity`;
+  if (kind !== undefined && kind !== identity.kind) {
+    throw new AppError('identity_kind_mismatch', { detail: `${who} is of the kind ${identity.kind}.` });
+  }
+  if (identity.status !== 'active') {
+    throw new AppError('identity_suspended', { detail: `${who} is ${identity.status}.` });
+  }
+  return identity;
+}

@@ -1,5 +1,6 @@
 import Fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { registerApi, registerErrors, sendAnswer } from './api/http.js';
 import { errorBody } from './api/errors.js';
@@ -47,16 +48,15 @@ function build(sandbox: Sandbox): FastifyInstance {
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: LONGEST_PATH_PARAMETER, ignoreTrailingSlash: true },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
-    // A path that cannot be decoded reaches no hook: it is noted here.
     frameworkErrors: (error, request, reply) => {
       const body = JSON.stringify(errorBody(20001, 400, error.message));
-      sendAnswer(reply, sandbox.log.note(request.method, request.url), { status: 400, body });
+      sendAnswer(reply, request.raw.noted, { status: 400, body });
     },
   });
-  app.decorateRequest('entry', null);
-  app.addHook('onRequest', (request, _reply, next) => {
-    if (!request.url.startsWith('/sandbox')) request.entry = sandbox.log.note(request.method, request.url);
-    next();
+  // Before Fastify looks at it: what arrives is noted, whatever becomes of it.
+  app.server.prependListener('request', (request: IncomingMessage) => {
+    const { method = '', url = '' } = request;
+    if (!url.startsWith('/sandbox')) request.noted = sandbox.log.note(method, url);
   });
   registerErrors(app, sandbox);
   app.register(

@@ -9,9 +9,10 @@ import type { Operation } from './operations.js';
 import type { Incoming, Outgoing, Services } from './perform.js';
 import { failed, perform } from './perform.js';
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    entry: LogEntry | null;
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Set before any route is looked for; the control API's own calls have none. */
+    noted?: LogEntry;
   }
 }
 
@@ -50,7 +51,7 @@ export function registerApi(app: FastifyInstance, front: Front): void {
     app.route({
       method,
       url,
-      handler: (request, reply) => sendAnswer(reply, request.entry, failed(fail(20004))),
+      handler: (request, reply) => sendAnswer(reply, request.raw.noted, failed(fail(20004))),
     });
   }
 }
@@ -68,9 +69,9 @@ function answer(
   reply: FastifyReply,
   operation: Operation,
 ): FastifyReply {
-  const { entry } = request;
+  const entry = request.raw.noted;
   const body = request.body as string | undefined;
-  if (entry !== null) entry.body = body;
+  if (entry !== undefined) entry.body = body;
   inFlight.begin();
   const fault = front.faults.forRequest(request.method, request.url);
   if (fault !== undefined) {
@@ -98,13 +99,13 @@ function run(
 function send(
   front: Front,
   inFlight: InFlight,
-  { entry }: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply,
   outgoing: Outgoing,
 ): void {
   front.store.whenKept(() => {
     inFlight.end();
-    sendAnswer(reply, entry, outgoing, inFlight.count);
+    sendAnswer(reply, request.raw.noted, outgoing, inFlight.count);
   });
 }
 
@@ -116,11 +117,11 @@ function applyFault(
   fault: Fault,
   act: () => Outgoing | Promise<Outgoing>,
 ): void {
-  const { entry } = request;
-  if (entry !== null) entry.fault = fault.type;
+  const entry = request.raw.noted;
+  if (entry !== undefined) entry.fault = fault.type;
   const over = (): void => {
     inFlight.end();
-    if (entry !== null) entry.durationMs = Date.now() - entry.time;
+    if (entry !== undefined) entry.durationMs = Date.now() - entry.time;
   };
   front.faulty.apply(fault, reply, act, (outgoing) => send(front, inFlight, request, reply, outgoing), over);
 }
@@ -168,12 +169,12 @@ class InFlight {
 
 export function sendAnswer(
   reply: FastifyReply,
-  entry: LogEntry | null,
+  entry: LogEntry | undefined,
   { status, body, headers }: Outgoing,
   concurrent = 0,
 ): void {
-  const duration = entry === null ? 0 : Date.now() - entry.time;
-  if (entry !== null) {
+  const duration = entry === undefined ? 0 : Date.now() - entry.time;
+  if (entry !== undefined) {
     entry.status = status;
     entry.durationMs = duration;
   }
@@ -209,12 +210,12 @@ export function registerErrors(app: FastifyInstance, front: Front): void {
   app.setNotFoundHandler((request, reply) => {
     const known = front.authentication.accepts(request.headers.authorization);
     const error = known || !request.url.startsWith('/v1') ? notFound(pathOf(request.url)) : fail(20003);
-    sendAnswer(reply, request.entry, failed(error));
+    sendAnswer(reply, request.raw.noted, failed(error));
   });
   app.setErrorHandler((error: { statusCode?: number; message: string }, request, reply) => {
     const status = error.statusCode ?? 500;
-    if (status >= 500) return sendAnswer(reply, request.entry, failed(error));
+    if (status >= 500) return sendAnswer(reply, request.raw.noted, failed(error));
     const body = JSON.stringify(errorBody(20001, status, error.message));
-    return sendAnswer(reply, request.entry, { status, body });
+    return sendAnswer(reply, request.raw.noted, { status, body });
   });
 }

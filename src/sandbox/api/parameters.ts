@@ -182,13 +182,24 @@ export function readParameters<P extends Parameters>(
     if (parameter === undefined) throw fail(20001, `Unknown parameter ${name} in the ${where}`);
     if (value !== undefined) values[name] = parameter.parse(value, name);
   }
-  for (const name in table) {
+  for (const name of neededIn(table)) {
     const value = values[name];
     if (value !== undefined && value !== '' && !isEmptyList(value)) continue;
     const code = value === undefined ? table[name]?.needed : table[name]?.neededFull;
     if (code !== undefined) throw fail(code, `Missing required parameter ${name} in the ${where}`);
   }
   return values as Values<P>;
+}
+
+const needs = new WeakMap<Parameters, string[]>();
+
+function neededIn(table: Parameters): string[] {
+  let names = needs.get(table);
+  if (names === undefined) {
+    names = Object.keys(table).filter((name) => table[name]?.needed !== undefined);
+    needs.set(table, names);
+  }
+  return names;
 }
 
 const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;

@@ -57,8 +57,11 @@ export function participantChanges(
   const identity = form.Identity === undefined || form.Identity === '' ? null : form.Identity;
   const binding = bindingOf(form, identity, config);
   if (identity !== null) checkIdentity(identity);
-  refuseTwins(store, conversation, identity, binding);
-  refuseTooMany(store, conversation, identity, binding);
+  const users = identity === null ? [] : userChanges(store, service, identity, now);
+  // Who is no user yet is in no conversation either, and need not be looked for there.
+  const known = users.length > 0 ? null : identity;
+  refuseTwins(store, conversation, known, binding);
+  refuseTooMany(store, conversation, known, binding);
   const role = form.RoleSid;
   const created = form.DateCreated ?? now;
   const record: Records['participant'] = {
@@ -82,7 +85,6 @@ export function participantChanges(
     last_read_timestamp: null,
     notification_level: 'default',
   };
-  const users = identity === null ? [] : userChanges(store, service, identity, now);
   return [...users, { kind: 'participant', record }];
 }
 

@@ -40,9 +40,10 @@ export class JournalFolder implements Journal {
 
   /** One write(2) carries all commits of a turn of the event loop; their answers wait for it. */
   append({ at, event_id, changes }: Commit): void {
-    const line: Line = [at, event_id, ...changes.map(written)];
     if (this.lines === '') setImmediate(() => this.flush());
-    this.lines += `${JSON.stringify(line)}\n`;
+    let line = `[${at},${event_id}`;
+    for (const change of changes) line += written(change);
+    this.lines += `${line}]\n`;
   }
 
   whenWritten(action: () => void): void {
@@ -201,10 +202,9 @@ function writeAll(file: number, bytes: Buffer): number {
   return bytes.length;
 }
 
-const written = (change: Change): [Kind, Records[Kind] | string] => [
-  change.kind,
-  change.record ?? (change as { sid: string }).sid,
-];
+/** A record put, or the sid of one removed. */
+const written = (change: Change): string =>
+  `,["${change.kind}",${JSON.stringify(change.record ?? (change as { sid: string }).sid)}]`;
 
 const read = ([kind, value]: [Kind, Records[Kind] | string]): Change =>
   typeof value === 'string' ? { kind, sid: value } : ({ kind, record: value } as Change);

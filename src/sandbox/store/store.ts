@@ -74,7 +74,7 @@ export class Store {
     }
     this.journal?.append({ at, event_id: sequence, changes });
     this.sequence = sequence;
-    const applied = changes.map((change) => this.apply(change, at));
+    const applied = changes.map((change) => this.apply(change, at, true));
     for (const listener of this.listeners) listener(applied, cause, at);
   }
 
@@ -86,13 +86,13 @@ export class Store {
 
   /** A commit read back from the journal. */
   replay({ at, event_id, changes }: Commit): void {
-    for (const change of changes) this.apply(change, at);
+    for (const change of changes) this.apply(change, at, false);
     this.sequence = Math.max(this.sequence, event_id);
   }
 
   /** A record read back from a snapshot: what derives from it is already in the others. */
   restore(kind: Kind, record: Records[Kind]): void {
-    this.put(kind, record);
+    this.put(kind, record, this.tables[kind].get(record.sid));
   }
 
   clear(): void {
@@ -101,24 +101,25 @@ export class Store {
     this.indexes = new Indexes();
   }
 
-  private apply(change: Change, at: number): Applied {
+  /** What is new in a commit was never there before; what is read back may have been in a snapshot. */
+  private apply(change: Change, at: number, committing: boolean): Applied {
     if (change.record === undefined) {
       const before = this.tables[change.kind].get(change.sid);
       this.remove(change.kind, change.sid);
       return { kind: change.kind, before, after: undefined } as Applied;
     }
-    const before = this.put(change.kind, change.record);
+    const { kind, record } = change;
+    const isNew = committing && record.created_event_id === record.event_id;
+    const before = isNew ? undefined : this.tables[kind].get(record.sid);
+    this.put(kind, record, before);
     if (change.kind === 'message' && before === undefined) this.noteMessage(change.record, at);
-    return { kind: change.kind, before, after: change.record } as Applied;
+    return { kind, before, after: record } as Applied;
   }
 
-  private put<K extends Kind>(kind: K, record: Records[K]): Records[K] | undefined {
-    const table = this.tables[kind] as Map<string, Records[K]>;
-    const before = table.get(record.sid);
-    table.set(record.sid, record);
+  private put(kind: Kind, record: Records[Kind], before: Records[Kind] | undefined): void {
+    (this.tables[kind] as Map<string, Records[Kind]>).set(record.sid, record);
     if (before === undefined) this.indexes.place(kind, record, orderKey(kind, record));
     this.index(kind, before, record);
-    return before;
   }
 
   private index(kind: Kind, before: Records[Kind] | undefined, after: Records[Kind]): void {

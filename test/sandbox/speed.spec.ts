@@ -7,7 +7,7 @@ import { compiled } from './support/compiled.js';
 import { ended, temporaryFolder } from './support/process.js';
 
 const CHILD = 'test/sandbox/support/speed-child.ts';
-const CONNECTIONS = 8;
+const CONNECTIONS = 32;
 const ROUNDS = 7;
 const WARM_UP = 10_000;
 const REQUESTS = 3000;

@@ -49,7 +49,8 @@ function compile(shape: Shape): Write {
   return (record, view) => {
     const source = record as unknown as Answer;
     let json = shape.anonymous ? '' : `,"account_sid":"${view.accountSid}"`;
-    for (const [name, key] of fields) json += key + jsonOf(source[name]);
+    for (const [name, key, isSid] of fields)
+      json += key + (isSid ? sidOf(source[name]) : jsonOf(source[name]));
     if (view.serviceScoped) for (const [name, key] of serviceFields) json += key + jsonOf(source[name]);
     for (const [name, key] of dates) json += key + dateOf(source[name] as number | null);
     for (const [key, text] of texts) json += key + text(record as never, view);
@@ -59,8 +60,11 @@ function compile(shape: Shape): Write {
   };
 }
 
-const keyed = (names: readonly string[]): (readonly [string, string])[] =>
-  names.map((name) => [name, `,"${name}":`] as const);
+const keyed = (names: readonly string[]): (readonly [string, string, boolean])[] =>
+  names.map((name) => [name, `,"${name}":`, name.endsWith('sid')] as const);
+
+/** Letters and digits, so nothing in it needs escaping. */
+const sidOf = (sid: unknown): string => (sid === null ? 'null' : `"${sid as string}"`);
 
 const dateOf = (instant: number | null): string => (instant === null ? 'null' : `"${iso(instant)}"`);
 

@@ -25,6 +25,8 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('Conversations', 'Private chats: provisioned, read, listed')
     .addTag('Participants', 'Who is in a conversation, by browser, SMS or WhatsApp')
     .addTag('Messages', 'What is said: by the system, or for a participant as far as its role permits')
+    .addTag('Participants', 'Who is in a chat, and in which role')
+    .addTag('Messages', 'What is said in it')
     .addTag('Identities', 'The people and bots that chats are made of')
     .addTag('Tokens', 'Access tokens for browsers')
     .addTag('Chat services', 'Isolated deployments; nothing crosses from one to another')

@@ -1,22 +1,10 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Headers,
-  HttpCode,
-  Param,
-  Patch,
-  Post,
-  Put,
-  Query,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
-import { ApiCommand, ApiExamples, ApiFailures, pageOf } from '../common/http/api-docs.js';
+import { ApiCommand, ApiExamples, ApiFailures, ApiIfMatch, pageOf } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
-import { withEtag } from '../common/http/etag.js';
+import { IfMatchOf, withEtag } from '../common/http/etag.js';
 import type { Page } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
 import {
@@ -153,6 +141,11 @@ export class ConversationsController {
   @RequireScope('conversations:write')
   @ApiOperation({ operationId: 'updateConversation', summary: 'Change a conversation; closed is final' })
   @ApiCommand({ idempotencyKey: false })
+  @ApiIfMatch()
+  @ApiExamples(UpdateConversationDto, {
+    rename: { friendlyName: 'Order 4711, urgent', attributes: { crm: 'hubspot', urgent: true } },
+    wait: { state: 'inactive' },
+  })
   @ApiResponse({ status: 200, type: ConversationResponse })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
   @ApiFailures(...COMMAND_FAILURES, 'precondition_failed')
@@ -161,7 +154,7 @@ export class ConversationsController {
     @CallerOf() caller: Caller,
     @Param('conversation') conversation: string,
     @Body() body: UpdateConversationDto,
-    @Headers('if-match') ifMatch?: string,
+    @IfMatchOf() ifMatch: string | undefined,
   ): Promise<Reply> {
     return this.lifecycle.update({ ...command, idempotencyHash: null }, caller, conversation, body, ifMatch);
   }
@@ -187,6 +180,7 @@ export class ConversationsController {
   @RequireScope('conversations:write')
   @ApiOperation({ operationId: 'closeConversation', summary: 'Close a conversation, after a last word' })
   @ApiCommand()
+  @ApiExamples(CloseConversationDto, { lastWord: { systemMessage: { body: 'Thank you. Good bye.' } } })
   @ApiResponse({ status: 200, type: ConversationResponse })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
   @ApiFailures(...COMMAND_FAILURES, 'idempotency_in_progress', 'idempotency_key_reused')
@@ -207,6 +201,13 @@ export class ConversationsController {
     summary: 'Hand a conversation over; the customer is never alone in it',
   })
   @ApiCommand()
+  @ApiExamples(TransferConversationDto, {
+    handOver: {
+      from: 'agent-7',
+      to: { kind: 'agent', externalId: 'agent-8', displayName: 'Lin' },
+      systemMessage: { body: 'Lin takes over from Ada.' },
+    },
+  })
   @ApiResponse({ status: 200, type: ConversationResponse })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
   @ApiFailures(

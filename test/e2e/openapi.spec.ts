@@ -38,7 +38,7 @@ describe('GET /openapi.json', () => {
     const documented = routes.filter(({ path }) => path.startsWith('/v1/'));
     const shown = documented.map(({ method, path }) => `${method} ${path.replace(/\{\w+\}/g, '*')}`);
     const known = ROUTES.map(
-      ([method, path]) => `${method} ${path.replace(/(?<=\/)(x|[0-9a-f-]{36})$/, '*')}`,
+      ([method, path]) => `${method} ${path.replace(/(?<=\/)(x|[0-9a-f-]{36})(?=\/|$)/g, '*')}`,
     );
     expect(shown.sort()).toEqual(known.sort());
   });
@@ -123,6 +123,8 @@ describe('examples', () => {
     expect(seen).toBeGreaterThan(20);
   });
 
+  const inChat = (ids: Record<string, string>) => ({ conversation: ids['provisionConversation.support'] });
+
   /** In this order, and in place of the names in paths and bodies that only a running service knows. */
   const CALLS: [string, (ids: Record<string, string>) => { path?: object; body?: Record<string, object> }][] =
     [
@@ -132,6 +134,14 @@ describe('examples', () => {
       ['provisionConversation', () => ({})],
       ['provisionConversationByRef', () => ({ path: { externalRef: 'case-4711' } })],
       ['mintToken', () => ({})],
+      ['updateConversation', (ids) => ({ path: inChat(ids) })],
+      ['addParticipant', (ids) => ({ path: inChat(ids) })],
+      ['sendSystemMessage', (ids) => ({ path: inChat(ids) })],
+      ['sendMessage', (ids) => ({ path: inChat(ids) })],
+      ['updateMessage', (ids) => ({ path: { ...inChat(ids), message: ids['sendMessage'] } })],
+      ['updateParticipant', (ids) => ({ path: { ...inChat(ids), participant: 'agent-7' } })],
+      ['transferConversation', (ids) => ({ path: inChat(ids) })],
+      ['closeConversation', (ids) => ({ path: inChat(ids) })],
       ['createApiKey', () => ({})],
       ['createService', ({ strange }) => ({ body: { adopt: { twilioSid: strange } } })],
       ['updateService', ({ createService }) => ({ path: { id: createService } })],
@@ -150,7 +160,7 @@ describe('examples', () => {
         expect(response.status, `${operationId}: ${name}: ${response.text}`).toBeLessThan(300);
         const documented = jsonOf(operation.responses[response.status]?.content) ?? { not: {} };
         expect(check.problems(documented, response.body), `${operationId}: ${name}`).toEqual([]);
-        ids[operationId] = (response.body as { id: string }).id;
+        ids[operationId] = ids[`${operationId}.${name}`] = (response.body as { id: string }).id;
       }
     }
     const withBody = routes.filter(({ operation }) => operation.requestBody);

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } fr
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
 import type { ErrorCode } from '../../common/errors/error-catalog.js';
-import { ApiCommand, ApiFailures, pageOf } from '../../common/http/api-docs.js';
+import { ApiCommand, ApiExamples, ApiFailures, pageOf } from '../../common/http/api-docs.js';
 import { CommandOf, type Command } from '../../common/http/command.js';
 import type { Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
@@ -38,6 +38,7 @@ export class MessagesController {
   @RequireScope('messages:write')
   @ApiOperation({ operationId: 'sendSystemMessage', summary: 'Say something as the system' })
   @ApiCommand()
+  @ApiExamples(SystemMessageDto, { notice: { body: 'Ada is looking for your order.' } })
   @ApiResponse({ status: 201, type: MessageResponse })
   @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
   @ApiFailures(...COMMAND_FAILURES, 'idempotency_in_progress', 'idempotency_key_reused')
@@ -57,6 +58,7 @@ export class MessagesController {
     summary: 'Say something for a participant, as far as its role permits',
   })
   @ApiCommand()
+  @ApiExamples(CreateMessageDto, { reply: { author: 'agent-7', body: 'Hello Bob, how can I help?' } })
   @ApiResponse({ status: 201, type: MessageResponse })
   @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
   @ApiFailures(
@@ -105,6 +107,9 @@ export class MessagesController {
   @RequireScope('messages:write')
   @ApiOperation({ operationId: 'updateMessage', summary: 'Change a message' })
   @ApiCommand({ idempotencyKey: false })
+  @ApiExamples(UpdateMessageDto, {
+    correct: { body: 'Hello Bob, how may I help?', attributes: { edited: true } },
+  })
   @ApiResponse({ status: 200, type: MessageResponse })
   @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
   @ApiFailures(...COMMAND_FAILURES, 'role_forbids', 'participant_not_found')

@@ -1,9 +1,9 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
-import { ApiCommand, ApiFailures, pageOf } from '../../common/http/api-docs.js';
+import { ApiCommand, ApiExamples, ApiFailures, ApiIfMatch, pageOf } from '../../common/http/api-docs.js';
 import { CommandOf, type Command } from '../../common/http/command.js';
-import { withEtag } from '../../common/http/etag.js';
+import { IfMatchOf, withEtag } from '../../common/http/etag.js';
 import { PageQuery, type Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
 import { COMMAND_FAILURES, GOES_ON } from '../command-docs.js';
@@ -25,6 +25,9 @@ export class ParticipantsController {
   @RequireScope('conversations:write')
   @ApiOperation({ operationId: 'addParticipant', summary: 'Add somebody to a conversation' })
   @ApiCommand()
+  @ApiExamples(NewParticipantDto, {
+    supervisor: { kind: 'supervisor', externalId: 'super-1', displayName: 'Grace' },
+  })
   @ApiResponse({ status: 200, type: ParticipantResponse, description: 'Who was in already.' })
   @ApiResponse({ status: 201, type: ParticipantResponse })
   @ApiResponse({ status: 202, type: ParticipantResponse, description: GOES_ON })
@@ -78,6 +81,8 @@ export class ParticipantsController {
     summary: 'Change the role or attributes of a participant',
   })
   @ApiCommand({ idempotencyKey: false })
+  @ApiIfMatch()
+  @ApiExamples(UpdateParticipantDto, { promote: { role: 'supervisor', attributes: { shift: 'night' } } })
   @ApiResponse({ status: 200, type: ParticipantResponse })
   @ApiResponse({ status: 202, type: ParticipantResponse, description: GOES_ON })
   @ApiFailures(...COMMAND_FAILURES, 'participant_not_found', 'precondition_failed')
@@ -87,7 +92,7 @@ export class ParticipantsController {
     @Param('conversation') conversation: string,
     @Param('participant') participant: string,
     @Body() body: UpdateParticipantDto,
-    @Headers('if-match') ifMatch?: string,
+    @IfMatchOf() ifMatch: string | undefined,
   ): Promise<Reply> {
     const unkeyed = { ...command, idempotencyHash: null };
     return this.participants.update(unkeyed, caller, [conversation, participant], body, ifMatch);

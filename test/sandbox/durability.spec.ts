@@ -173,6 +173,17 @@ describe('what was answered is kept', () => {
     await second.kill('SIGTERM');
   });
 
+  it('participants that were still to be added when the process died leave their conversation closed', async () => {
+    const first = await harness({ dataDir: folder.path });
+    const { body } = await first.call('POST', '/v1/Conversations', { UniqueName: 'half' });
+    await first.stop();
+    const journaled = readFileSync(journal(), 'utf8').replace('"state":"active"', '"state":"initializing"');
+    writeFileSync(journal(), journaled);
+    const second = await harness({ dataDir: folder.path });
+    expect((await second.call('GET', `/v1/Conversations/${body.sid}`)).body['state']).toBe('closed');
+    await second.stop();
+  });
+
   it('a data folder of another account stops the start', async () => {
     const first = await harness({ dataDir: folder.path });
     await first.stop();

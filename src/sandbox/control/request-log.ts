@@ -18,6 +18,8 @@ export interface LogEntry {
 export class RequestLog {
   private entries: LogEntry[] = [];
   private last = 0;
+  /** Where the entries begin: after a clearing they fill the array from its start again. */
+  private base = 0;
 
   note(method: string, url: string): LogEntry {
     this.last += 1;
@@ -31,14 +33,14 @@ export class RequestLog {
       durationMs: null,
       fault: null,
     };
-    this.entries[this.last % CAPACITY] = entry;
+    this.entries[this.slot(this.last)] = entry;
     return entry;
   }
 
   since(sequence: number): { requests: object[]; last: number } {
     const requests: object[] = [];
-    for (let at = Math.max(sequence + 1, this.last - CAPACITY + 1, 1); at <= this.last; at++) {
-      const entry = this.entries[at % CAPACITY];
+    for (let at = Math.max(sequence, this.last - CAPACITY, this.base) + 1; at <= this.last; at++) {
+      const entry = this.entries[this.slot(at)];
       if (entry?.sequence === at) requests.push(shown(entry));
     }
     return { requests, last: this.last };
@@ -47,6 +49,11 @@ export class RequestLog {
   /** Sequence numbers go on, so that a reader's `since` stays right. */
   clear(): void {
     this.entries = [];
+    this.base = this.last;
+  }
+
+  private slot(sequence: number): number {
+    return (sequence - this.base - 1) % CAPACITY;
   }
 }
 

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Harness, V1 } from './support/harness.js';
 import { harness, refusal } from './support/harness.js';
 
+const MANY = 250;
+
 describe('the official library on the account, and on lists', () => {
   let sandbox: Harness;
   let v1: V1;
@@ -150,5 +152,82 @@ describe('the official library on the account, and on lists', () => {
       await v1.conversations(sid).messages.create({ body: `${index}` });
     expect((await v1.conversations(sid).messages.page({ pageSize: 500 })).instances).toHaveLength(100);
     expect(await v1.conversations(sid).messages.list({ limit: 110 })).toHaveLength(110);
+  });
+
+  describe(`lists that ${MANY} items page through, each once`, () => {
+    const expectAll = (listed: string[], made: string[]): void => {
+      expect(new Set(listed).size).toBe(listed.length);
+      expect(listed).toEqual(expect.arrayContaining(made));
+    };
+    const many = async (create: (index: number) => Promise<string>): Promise<string[]> => {
+      const made: string[] = [];
+      for (let index = 0; index < MANY; index++) made.push(await create(index));
+      return made;
+    };
+    const sids = (list: { sid: string }[]): string[] => list.map(({ sid }) => sid);
+
+    it('services, credentials and address configurations', async () => {
+      const services = await many(
+        async () => (await v1.services.create({ friendlyName: 'one of many' })).sid,
+      );
+      expectAll(sids(await v1.services.list({ pageSize: 40 })), services);
+      const credentials = await many(async () => (await v1.credentials.create({ type: 'fcm' })).sid);
+      expectAll(sids(await v1.credentials.list({ pageSize: 40 })), credentials);
+      const addresses = await many(
+        async () => (await v1.addressConfigurations.create({ type: 'sms', address: number() })).sid,
+      );
+      expectAll(sids(await v1.addressConfigurations.list({ pageSize: 40 })), addresses);
+    });
+
+    it('bindings', async () => {
+      const { sid: credentialSid } = await v1.credentials.create({ type: 'fcm' });
+      const order = { bindingType: 'fcm', credentialSid, endpoint: 'device' };
+      const bindings = await many(
+        async (index) =>
+          (await sandbox.control('POST', '/bindings', { identity: `p-${index}`, ...order })).body.sid,
+      );
+      expectAll(
+        sids(await v1.services(sandbox.config.chatServiceSid).bindings.list({ pageSize: 40 })),
+        bindings,
+      );
+    });
+
+    it('the conversations of a user, and of a participant', async () => {
+      const made = await many(async () => {
+        const { sid } = await v1.conversations.create();
+        await v1.conversations(sid).participants.create({ identity: 'everywhere' });
+        return sid;
+      });
+      const mine = await v1.users('everywhere').userConversations.list({ pageSize: 40 });
+      expectAll(
+        mine.map(({ conversationSid }) => conversationSid),
+        made,
+      );
+      const found = await v1.participantConversations.list({ identity: 'everywhere', pageSize: 40 });
+      expectAll(
+        found.map(({ conversationSid }) => conversationSid),
+        made,
+      );
+    });
+
+    it('receipts and scoped webhooks up to their limits', async () => {
+      const { sid } = await v1.conversations.create();
+      const inside = v1.conversations(sid);
+      for (let count = 0; count < 50; count++) {
+        await inside.participants.create({
+          'messagingBinding.address': number(),
+          'messagingBinding.proxyAddress': number(),
+        });
+      }
+      const said = await inside.messages.create({ body: 'to all' });
+      await sandbox.control('POST', '/clock', { advance: 'PT1M' });
+      const receipts = sids(await inside.messages(said.sid).deliveryReceipts.list({ pageSize: 20 }));
+      expect(new Set(receipts).size).toBe(50);
+      const webhook = { target: 'webhook', 'configuration.url': 'https://example.com/' } as const;
+      for (let count = 0; count < 5; count++) {
+        await inside.webhooks.create({ ...webhook, 'configuration.filters': ['onMessageAdded'] });
+      }
+      expect(new Set(sids(await inside.webhooks.list({ pageSize: 2 }))).size).toBe(5);
+    });
   });
 });

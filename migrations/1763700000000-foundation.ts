@@ -88,6 +88,10 @@ const TABLES = [
     where state not in ('failed', 'deleted')`,
   `create unique index uq_conversations_twilio_sid on conversations (service_id, twilio_sid)`,
   `create index idx_conversations_service on conversations (service_id, id)`,
+  // For lists, which show failed ones too, and for rare states.
+  `create index idx_conversations_external_ref on conversations (service_id, external_ref, id)
+    where external_ref is not null`,
+  `create index idx_conversations_state on conversations (service_id, state, id)`,
   `create index idx_conversations_due_at on conversations (due_at) where due_at is not null`,
   `create index idx_conversations_failed on conversations (updated_at) where state in ('failed', 'deleted')`,
   `create index idx_chat_services_due_at on chat_services (due_at) where due_at is not null`,

@@ -3,8 +3,8 @@ import { loadConfig, type AppConfig } from './config/app-config.js';
 import { ConfigError } from './config/env.js';
 import { createApp } from './configure-app.js';
 
-/** Beyond the grace, in milliseconds: what is closed after the work has been finished or given up. */
-const CLOSE_MS = 5000;
+/** Beyond grace and call time-out, in milliseconds: what is closed after the work has been finished or given up. */
+const CLOSE_MS = 3000;
 
 /**
  * Stops in order, and with status 0. Not by Nest's own hooks: they end with the signal itself, which does nothing to
@@ -15,7 +15,10 @@ function stopOnSignal(app: NestFastifyApplication, config: AppConfig): void {
   const stop = (): void => {
     if (stopping) process.exit(1);
     stopping = true;
-    setTimeout(() => process.exit(1), config.http.shutdownGraceMs + CLOSE_MS).unref();
+    setTimeout(
+      () => process.exit(1),
+      config.http.shutdownGraceMs + config.twilio.callTimeoutMs + CLOSE_MS,
+    ).unref();
     void app.close().then(
       () => process.exit(0),
       () => process.exit(1),

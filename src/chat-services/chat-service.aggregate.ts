@@ -51,6 +51,7 @@ export class ChatServiceAggregate implements Aggregate, OnModuleInit {
     const entity = await this.load(lease);
     const twilioSid = entity.twilioSid ?? (await this.ensureService(lease, entity));
     if (twilioSid === null) return;
+    if (entity.friendlyName === null) await this.adoptName(lease, twilioSid);
     await this.ensurePresets(lease, twilioSid);
     if (lease.takenOver && !lease.worked) await this.removeTwins(lease, twilioSid);
     const settled = await this.load(lease);
@@ -126,8 +127,29 @@ export class ChatServiceAggregate implements Aggregate, OnModuleInit {
     }
   }
 
-  /** A look for late landings: a role that bears a name of ours, and is not the one that we recorded, goes. */
+  /** One that was adopted is called as Twilio has it. */
+  private async adoptName(lease: Lease, serviceSid: string): Promise<void> {
+    const name = (await this.gateway.findService(serviceSid, lease))?.friendlyName;
+    if (name === undefined) return;
+    await this.database.query(
+      'chat-services.adopt-name',
+      'update chat_services set friendly_name = $3 where id = $1 and lease_token = $2',
+      [lease.id, lease.token, name],
+    );
+  }
+
+  /** A look for late landings: what bears a name of ours, and is not the one that we recorded, goes. */
   private async removeTwins(lease: Lease, serviceSid: string): Promise<void> {
+    for (const { sid, friendlyName } of await this.gateway.listServices({}, lease)) {
+      // An adopted one never bears our id.
+      const twin = friendlyName.endsWith(` cvk_${lease.id}`) && sid !== serviceSid;
+      if (twin) await this.gateway.deleteService(sid, lease);
+    }
+    await this.removeTwinRoles(lease, serviceSid);
+    lease.looked = true;
+  }
+
+  private async removeTwinRoles(lease: Lease, serviceSid: string): Promise<void> {
     const rows = await this.presetRows(lease.id);
     const recorded = new Map(rows.map((row) => [twilioName(row.preset, row.id), row.twilio_sid]));
     const at = { serviceSid, beforeSend: lease.beforeSend };

@@ -35,7 +35,7 @@ export interface ReadyChatService {
 
 const INSERT = `
   insert into chat_services (id, twilio_sid, friendly_name, lease_token, due_at, unsettled_since)
-  values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond', now())`;
+  values ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 millisecond', now())`;
 
 const INSERT_PRESETS = `
   insert into roles (id, service_id, preset)
@@ -116,7 +116,7 @@ export class ChatServicesService {
     return this.dataSource.transaction(async (manager) => {
       const entity = await manager.findOneOrFail(ChatServiceEntity, {
         where: { id },
-        lock: { mode: 'pessimistic_write' },
+        lock: { mode: 'for_no_key_update' },
       });
       assertIfMatch(ifMatch, ChatServiceResponse.from(entity));
       if (body.defaultTimers !== undefined) {
@@ -158,6 +158,16 @@ export class ChatServicesService {
     const known = this.ready.get(id);
     if (known) return known.twilioSid;
     return (await this.findReady(id))?.twilioSid ?? (await this.find(id)).twilioSid;
+  }
+
+  /** Why a chat service does not get ready: a code, or null. */
+  async findTrouble(id: string): Promise<string | null> {
+    const [row] = await this.database.query<{ last_error: string | null }>(
+      'chat-services.trouble',
+      'select last_error from chat_services where id = $1',
+      [id],
+    );
+    return row?.last_error ?? null;
   }
 
   /** Makes the default chat service known, to be completed by the sweep. Answers its id. */

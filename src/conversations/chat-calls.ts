@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ReadyChatService } from '../chat-services/chat-services.service.js';
 import { isPreset } from '../chat-services/presets.js';
 import { AppError } from '../common/errors/app-error.js';
@@ -40,7 +41,11 @@ export class ChatCalls {
           attributes: JSON.stringify(attributes),
           ...(Object.keys(timers).length > 0 && { timers }),
         })
-        .catch((error: unknown) => existing(error, find)));
+        .catch(async (error: unknown) => {
+          const there = error instanceof TwilioError && error.kind === 'already_exists' ? await find() : null;
+          if (!there) throw error;
+          return there;
+        }));
     return sid;
   }
 
@@ -58,11 +63,10 @@ export class ChatCalls {
         present.find(isThis) ??
         (await this.gateway
           .addParticipant(at, conversationSid, toUpstream(participant, identity, service))
-          .catch((error: unknown) => {
+          .catch(async (error: unknown) => {
             if (isElsewhere(error, conversationSid)) throw error;
-            return existing(error, async () =>
-              (await this.gateway.listParticipants(at, conversationSid)).find(isThis),
-            );
+            const find = async () => (await this.gateway.listParticipants(at, conversationSid)).find(isThis);
+            return existing(error, async () => (await find()) ?? delay(SECOND_LOOK_MS).then(find));
           }));
       work.change(participant, { twilioSid: sid, state: 'joined' });
     } catch (error) {
@@ -146,6 +150,9 @@ export class ChatCalls {
   }
 }
 
+/** Before what is said to be there, and is not seen, is looked for once more: in milliseconds. */
+const SECOND_LOOK_MS = 500;
+
 /** Twilio's word is final: the same again would be refused again. */
 export function isFinal(error: unknown): error is TwilioError {
   return (
@@ -163,12 +170,13 @@ export function deletedAtTwilio(): AppError {
   return new AppError('conversation_deleted', { detail: 'It was deleted at Twilio.' });
 }
 
-/** "Already there" is verified, then as good as made. */
+/** "Already there" is verified, then as good as made. What is not seen here is there in some other way, for good. */
 async function existing<T>(error: unknown, find: () => Promise<T | null | undefined>): Promise<T> {
   if (!(error instanceof TwilioError) || error.kind !== 'already_exists') throw error;
   const found = await find();
-  if (!found) throw error;
-  return found;
+  if (found) return found;
+  const { code, status, requestId, message } = error;
+  throw new TwilioError({ kind: 'refused', code, status, requestId, message });
 }
 
 /** The address pair is in use in another conversation. */

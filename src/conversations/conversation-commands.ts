@@ -36,7 +36,7 @@ export interface ConversationCommand {
 
 const LOCK = `
   select id, state, twilio_sid as "twilioSid", timers from conversations
-  where id = $1 and deleted_at is null for update`;
+  where id = $1 and deleted_at is null for no key update`;
 
 /** Writes what is wished of a conversation, and waits for it. Wishes of one conversation are fulfilled in their order. */
 @Injectable()

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, In } from 'typeorm';
 import type { Caller } from '../access/caller.js';
 import { cursorId, toPage, type Page } from '../common/http/page.js';
+import { IdentityEntity } from '../identities/identity.entity.js';
 import { ConversationResponse, type ListConversationsQuery } from './conversation.dto.js';
 import { ConversationEntity } from './conversation.entity.js';
 import { ConversationStore } from './conversation-store.js';
@@ -15,7 +16,9 @@ export class ConversationList {
   ) {}
 
   async page(caller: Caller, query: ListConversationsQuery): Promise<Page<ConversationResponse>> {
-    const { text, values } = statement(caller.serviceId, query);
+    const people = await this.people(caller.serviceId, query);
+    if (people?.length === 0) return { data: [], nextCursor: null };
+    const { text, values } = statement(caller.serviceId, query, people?.[0]);
     const ids: { id: string }[] = await this.dataSource.query(text, values);
     const page = toPage(ids, query.limit);
     const rows = await this.dataSource
@@ -25,13 +28,31 @@ export class ConversationList {
     const views = await this.store.views(page.data.flatMap(({ id }) => byId.get(id) ?? []));
     return { ...page, data: views.map((view) => ConversationResponse.from(view)) };
   }
+
+  /** The identity that is asked for, found first: only then is it clear how many conversations it has. Null: anybody. */
+  private async people(
+    serviceId: string,
+    { identityId, externalId }: ListConversationsQuery,
+  ): Promise<string[] | null> {
+    if (externalId === undefined) return identityId === undefined ? null : [identityId];
+    const found = await this.dataSource
+      .getRepository(IdentityEntity)
+      .find({ select: { id: true }, where: { serviceId, externalId } });
+    return found
+      .map(({ id }) => id)
+      .filter((id) => identityId === undefined || id === identityId.toLowerCase());
+  }
 }
 
 /**
  * Only what is asked for stands in the statement, so that each filter finds its index. Ids are in the order of creation:
  * a time is a bound on the id.
  */
-function statement(serviceId: string, query: ListConversationsQuery): { text: string; values: unknown[] } {
+function statement(
+  serviceId: string,
+  query: ListConversationsQuery,
+  identityId: string | undefined,
+): { text: string; values: unknown[] } {
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
   const conditions = [`c.service_id = ${parameter(serviceId)}`, 'c.deleted_at is null'];
@@ -43,14 +64,9 @@ function statement(serviceId: string, query: ListConversationsQuery): { text: st
     conditions.push(`c.id >= ${parameter(firstIdAt(query.createdAfter))}`);
   if (query.createdBefore !== undefined)
     conditions.push(`c.id < ${parameter(firstIdAt(query.createdBefore))}`);
-  const people = [
-    query.identityId !== undefined && `p.identity_id = ${parameter(query.identityId)}`,
-    query.externalId !== undefined &&
-      `p.identity_id = (select id from identities where service_id = $1 and external_id = ${parameter(query.externalId)})`,
-  ].filter((condition) => condition !== false);
-  if (people.length > 0) {
-    conditions.push(`exists (select from participants p
-      where p.conversation_id = c.id and p.state in ('pending', 'joined', 'removing') and ${people.join(' and ')})`);
+  if (identityId !== undefined) {
+    conditions.push(`exists (select from participants p where p.conversation_id = c.id
+      and p.state in ('pending', 'joined', 'removing') and p.identity_id = ${parameter(identityId)})`);
   }
   const text = `select c.id from conversations c where ${conditions.join(' and ')}
     order by c.id desc limit ${parameter(query.limit + 1)}`;

@@ -22,7 +22,7 @@ const SETTLE = `
     update conversations
     set state = $3, twilio_sid = $4, friendly_name = $5, attributes = $6::json, timers = $7::jsonb,
       failure = $8::jsonb, deleted_at = $9, updated_at = $10, ${releaseColumns('$11', '$12', '$13', '$14')}
-    where id = $1 and lease_token = $2 returning id, version),
+    where id = $1 and lease_token = $2 returning id, version, lease_token),
   people as (
     update participants p
     set twilio_sid = given.twilio_sid, state = given.state, failure = given.failure, role = given.role,
@@ -38,7 +38,7 @@ const SETTLE = `
       message_index integer), fence
     where m.id = given.id),
   ${SETTLE_WISHES('fence', '$17')}
-  select version, (select count(*) from notified) as told from fence`;
+  select version, lease_token is null as released, (select count(*) from notified) as told from fence`;
 
 /** The statements of the conversation aggregate: its rows read together, and each step recorded behind the fence. */
 @Injectable()
@@ -129,11 +129,14 @@ export class ConversationStore {
   }
 
   /** Twilio will not have it: written before anything is taken away, so that whoever goes on takes away as well. */
-  async recordFailure(lease: Lease, failure: Failure): Promise<void> {
+  async recordFailure(lease: Lease, failure: Failure, participantId: string | null): Promise<void> {
     const rows = await this.database.query(
       'conversations.record-failure',
-      `update conversations set failure = $3::jsonb where id = $1 and lease_token = $2 returning id`,
-      [lease.id, lease.token, JSON.stringify(failure)],
+      `with fence as (
+        update conversations set failure = $3::jsonb where id = $1 and lease_token = $2 returning id),
+      refused as (update participants p set failure = $3::jsonb from fence where p.id = $4)
+      select id from fence`,
+      [lease.id, lease.token, JSON.stringify(failure), participantId],
     );
     lease.assertHeld(rows);
   }
@@ -151,27 +154,33 @@ export class ConversationStore {
     const { conversation } = work.view;
     const askedAt = performance.now();
     const rows = [...work.changed];
-    const [row] = await this.database.query<{ version: number }>('conversations.settle', SETTLE, [
-      lease.id,
-      lease.token,
-      conversation.state,
-      conversation.twilioSid,
-      conversation.friendlyName,
-      JSON.stringify(conversation.attributes),
-      JSON.stringify(conversation.timers),
-      conversation.failure && JSON.stringify(conversation.failure),
-      conversation.deletedAt,
-      conversation.updatedAt,
-      last ? lease.version : KEEP,
-      this.reconciler.leaseMs,
-      lease.lookAgainMs,
-      lease.looked,
-      JSON.stringify(rows.filter((one) => one instanceof ParticipantEntity).map(participantColumns)),
-      JSON.stringify(rows.filter((one) => one instanceof MessageEntity).map(messageColumns)),
-      JSON.stringify(ends.map(({ wish, end }) => ({ id: wish.id, status: end.status, answer: end.answer }))),
-    ]);
+    const [row] = await this.database.query<{ version: number; released: boolean }>(
+      'conversations.settle',
+      SETTLE,
+      [
+        lease.id,
+        lease.token,
+        conversation.state,
+        conversation.twilioSid,
+        conversation.friendlyName,
+        JSON.stringify(conversation.attributes),
+        JSON.stringify(conversation.timers),
+        conversation.failure && JSON.stringify(conversation.failure),
+        conversation.deletedAt,
+        conversation.updatedAt,
+        last ? lease.version : KEEP,
+        this.reconciler.leaseMs,
+        lease.lookAgainMs,
+        lease.looked,
+        JSON.stringify(rows.filter((one) => one instanceof ParticipantEntity).map(participantColumns)),
+        JSON.stringify(rows.filter((one) => one instanceof MessageEntity).map(messageColumns)),
+        JSON.stringify(
+          ends.map(({ wish, end }) => ({ id: wish.id, status: end.status, answer: end.answer })),
+        ),
+      ],
+    );
     lease.assertHeld(row ? [row] : []);
-    lease.settledAt(row!.version, last, askedAt);
+    lease.settledAt(row!, askedAt);
     work.changed.clear();
     for (const { wish, end } of ends) this.waiters.tell(wish.id, end);
   }

@@ -30,7 +30,7 @@ const CONVERSATION = `
       lease_token, due_at, unsettled_since, created_at, updated_at)
     values ($1, $2, $3, $4, $5::json,
       coalesce($6::jsonb, (select jsonb_strip_nulls(default_timers) from chat_services where id = $2), '{}'),
-      'provisioning', $7, now() + $8::float8 * interval '1 millisecond', now(), $9, $9)
+      'provisioning', $7, clock_timestamp() + $8::float8 * interval '1 millisecond', now(), $9, $9)
     on conflict (service_id, external_ref) where state not in ('failed', 'deleted') do nothing
     returning id, timers),
   people as (

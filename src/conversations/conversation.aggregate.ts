@@ -87,18 +87,35 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
     if (!work) return;
     const { conversation } = work.view;
     const service = await this.services.findReady(conversation.serviceId);
-    if (!service) throw new NotReady('The chat service');
+    if (!service) {
+      throw new NotReady('The chat service', await this.services.findTrouble(conversation.serviceId));
+    }
     const attempt = {
       lease,
       at: { serviceSid: service.twilioSid, beforeSend: lease.beforeSend },
       service,
       work,
     };
+    try {
+      await this.bringAbout(attempt);
+    } catch (error) {
+      // What is known is what Twilio said, and what was about to be recorded. When the recording failed, or anything
+      // that was not foreseen, the rows are read again.
+      if (!(error instanceof TwilioError)) {
+        this.known.delete(lease);
+        lease.uncertain = true;
+      }
+      throw error;
+    }
+  }
+
+  private async bringAbout(attempt: Attempt): Promise<void> {
+    const { lease, work } = attempt;
+    const { deletedAt, state } = work.view.conversation;
     if (work.lookDue) await this.lookForLateLandings(attempt);
     if (work.wishes.length > 0) lease.worked = true;
-    if (conversation.deletedAt !== null && conversation.state !== 'deleted')
-      return this.lifecycle.delete(attempt);
-    if (conversation.state === 'provisioning') await this.provisioning.run(attempt);
+    if (deletedAt !== null && state !== 'deleted') return this.lifecycle.delete(attempt);
+    if (state === 'provisioning') await this.provisioning.run(attempt);
     else await this.fulfilWishes(attempt);
   }
 
@@ -179,7 +196,10 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
       const late = await this.gateway.findConversation(at, uniqueNameOf(id));
       if (late) await this.gateway.deleteConversation(at, late.sid);
     } else if (twilioSid !== null && state !== 'closed' && state !== 'provisioning') {
-      await this.removeTwins(at, id, twilioSid);
+      await this.removeTwins(at, id, twilioSid).catch((error: unknown) => {
+        // With the conversation, whatever landed late in it is gone.
+        if (!(error instanceof TwilioError) || error.kind !== 'not_found') throw error;
+      });
     }
     lease.looked = true;
   }

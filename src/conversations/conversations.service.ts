@@ -12,6 +12,7 @@ import { Commands } from '../reconciler/commands.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import { findWish } from '../reconciler/wish-store.js';
 import { RolesService, type ResolvedRole } from '../roles/roles.service.js';
+import { askSoon } from '../twilio/ask-soon.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import { CONVERSATION, ConversationAggregate } from './conversation.aggregate.js';
 import { ConversationResponse, type ProvisionConversationDto } from './conversation.dto.js';
@@ -187,9 +188,9 @@ export class ConversationsService {
       return;
     const service = await this.services.findReady(conversation.serviceId);
     if (!service) return;
-    const upstream = await this.gateway
-      .findConversation({ serviceSid: service.twilioSid }, twilioSid)
-      .catch(() => null);
+    const upstream = await askSoon((sending) =>
+      this.gateway.findConversation({ serviceSid: service.twilioSid, ...sending }, twilioSid),
+    );
     if (!upstream || upstream.state === state || upstream.state === 'initializing') return;
     const updatedAt = new Date();
     await this.dataSource

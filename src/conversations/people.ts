@@ -23,7 +23,8 @@ const PEOPLE = `
   select ${IDENTITY_COLUMNS} from made
   union all
   select ${IDENTITY_COLUMNS} from identities
-  where service_id = $1 and (external_id in (select external_id from given) or id = any($3::uuid[]))`;
+  where service_id = $1 and id = any(array(
+    select i.id from given g join identities i on i.service_id = $1 and i.external_id = g.external_id) || $3::uuid[])`;
 
 /**
  * The identity of each participant, in their order; null for an address that is nobody's. Those that are not known are

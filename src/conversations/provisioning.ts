@@ -80,7 +80,8 @@ export class Provisioning {
     const { conversation, participants, greeting } = work.view;
     if (!conversation.failure) {
       conversation.failure = failureOf(refusal.error);
-      await this.store.recordFailure(lease, conversation.failure);
+      const refused = participants.find(({ participant }) => participant === refusal.row);
+      await this.store.recordFailure(lease, conversation.failure, refused?.participant.id ?? null);
     }
     const sid =
       conversation.twilioSid ??
@@ -88,8 +89,7 @@ export class Provisioning {
     if (sid) await this.gateway.deleteConversation(at, sid);
     Object.assign(conversation, { state: 'failed', twilioSid: null, updatedAt: new Date() });
     for (const { participant } of participants) {
-      const failure = participant === refusal.row ? conversation.failure : null;
-      work.change(participant, { state: 'failed', twilioSid: null, failure });
+      work.change(participant, { state: 'failed', twilioSid: null });
     }
     if (greeting) work.change(greeting, { state: 'failed', twilioSid: null });
     for (const message of work.messages) work.change(message, { state: 'failed' });

@@ -5,19 +5,29 @@ export interface DataSourceSettings {
   url: string;
   poolSize: number;
   entities: MixedList<string | (new () => object)>;
+  /** False for migrations: they take as long as they take. */
+  bounded?: boolean;
 }
 
-/** Longest a statement may run, in milliseconds: a stuck one must not hold a connection of the pool for ever. */
-const STATEMENT_TIMEOUT_MS = 30_000;
-
 /**
- * Longest a transaction may wait for its client, in milliseconds: a process that is frozen in one holds locks that others
- * wait for, and Postgres must end it.
+ * Bounds, in milliseconds, so that nothing waits for ever and no frozen process holds the others up: of a statement; of
+ * the wait for a lock (a frozen holder, or a caller with the same key); of a transaction whose client says nothing; and
+ * of the wait for an answer, above that of a statement, where Postgres is gone without a word.
  */
-const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
+const BOUNDS = {
+  statement_timeout: 15_000,
+  lock_timeout: 2_000,
+  idle_in_transaction_session_timeout: 5_000,
+  query_timeout: 20_000,
+};
 
 /** The one place where the connection to Postgres is described, for the service and for the migrations alike. */
-export function createDataSource({ url, poolSize, entities }: DataSourceSettings): DataSource {
+export function createDataSource({
+  url,
+  poolSize,
+  entities,
+  bounded = true,
+}: DataSourceSettings): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
@@ -31,10 +41,6 @@ export function createDataSource({ url, poolSize, entities }: DataSourceSettings
     logging: false,
     connectTimeoutMS: 5000,
     invalidWhereValuesBehavior: { null: 'throw', undefined: 'throw' },
-    extra: {
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-      keepAlive: true,
-    },
+    extra: { ...(bounded ? BOUNDS : {}), keepAlive: true, keepAliveInitialDelayMillis: 10_000 },
   });
 }

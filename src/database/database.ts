@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
+import { isDatabaseAway } from './pg-errors.js';
 
 /** What can run a statement: the pool, or one transaction. */
 export interface Queryable {
@@ -31,16 +32,21 @@ export class Database implements Queryable {
   async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
+    // A client that is checked out has no listener of the pool's: without one, its lost connection ends the process.
+    const onError = (error: Error): void => void (broken ??= error);
+    client.on('error', onError);
     try {
       await client.query('begin');
       const result = await work(queryable(client));
       await client.query('commit');
       return result;
     } catch (error) {
-      await client.query('rollback').catch((failure: Error) => (broken = failure));
+      // What could not be rolled back, or does not answer, is not given to anybody else.
+      if (isDatabaseAway(error)) onError(error as Error);
+      else await client.query('rollback').catch(onError);
       throw error;
     } finally {
-      // A connection that could not be rolled back is not given to anybody else.
+      client.off('error', onError);
       client.release(broken);
     }
   }

@@ -5,7 +5,7 @@ const MIGRATION_LOCK = 7_266_863;
 
 /** Brings the database to the newest migration and says how many were run. Safe to call from several processes. */
 export async function runMigrations(url: string): Promise<number> {
-  const dataSource = createDataSource({ url, poolSize: 2, entities: [] });
+  const dataSource = createDataSource({ url, poolSize: 2, entities: [], bounded: false });
   await dataSource.initialize();
   const lock = dataSource.createQueryRunner();
   try {

@@ -12,22 +12,27 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return isPgError(error) && error.code === '23505' && error.constraint === constraint;
 }
 
+/** Postgres 55P03: somebody holds a lock for longer than we wait. */
+export function isLockTimeout(error: unknown): boolean {
+  return isPgError(error) && error.code === '55P03';
+}
+
 /**
- * Postgres is away, starting, stopping or out of connections: nothing is wrong with the request, and it may be sent
- * again. SQLSTATE classes 08 (connection) and 57P (operator intervention), 53300 (too many connections), a time-out of
- * Postgres (57014, 25P03), a deadlock (40P01), and what the socket says.
+ * SQLSTATEs that say nothing against the request: connection (08), operator intervention (57P), resources and disk (53,
+ * 58), time-outs (57014, 25P03, 55P03), deadlock and serialisation (40P01, 40001), a server that has become a standby
+ * (25006), a cached plan that no longer fits (0A000).
  */
+const PASSING_STATES = /^(08...|53...|57P0.|58...|57014|25P03|25006|55P03|40P01|40001|0A000)$/;
+const SOCKET_CODES =
+  /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ENOTFOUND|EAI_AGAIN|ENOENT|ERR_STREAM_DESTROYED)$/;
+/** What pg says without a code. */
+const SOCKET_MESSAGES =
+  /^(Connection terminated|timeout exceeded when trying to connect|Cannot use a pool after|Query read timeout|Client (has encountered a connection error|was closed) and is not queryable)/;
+
+/** Postgres is away, starting, stopping or overloaded: nothing is wrong with the request, and it may be sent again. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseAway);
   const code = isPgError(error) ? error.code : '';
-  if (
-    /^(08...|57P0.|53300|57014|25P03|40P01|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENOENT)$/.test(
-      code,
-    )
-  )
-    return true;
-  return /^(Connection terminated|timeout exceeded when trying to connect|Cannot use a pool after)/.test(
-    error.message,
-  );
+  return PASSING_STATES.test(code) || SOCKET_CODES.test(code) || SOCKET_MESSAGES.test(error.message);
 }

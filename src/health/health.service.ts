@@ -2,6 +2,7 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { AppConfig } from '../config/app-config.js';
+import { askSoon } from '../twilio/ask-soon.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
 
 interface State {
@@ -20,7 +21,7 @@ const TWILIO_EVERY_MS = 10_000;
 export class HealthService implements BeforeApplicationShutdown {
   private stopping = false;
   private migrated = false;
-  private twilio: { askedAt: number; state: State['twilio'] } = { askedAt: -Infinity, state: 'ok' };
+  private twilio = { askedAt: -Infinity, state: Promise.resolve<State['twilio']>('ok') };
 
   constructor(
     private readonly config: AppConfig,
@@ -35,7 +36,7 @@ export class HealthService implements BeforeApplicationShutdown {
   async state(): Promise<State> {
     const [migrations, twilio] = await Promise.all([
       within(PROBE_TIMEOUT_MS, this.migrations(), 'unknown' as const),
-      within(PROBE_TIMEOUT_MS, this.twilioState(), 'unreachable' as const),
+      this.twilioState(),
     ]);
     const postgres = migrations === 'unknown' ? 'unavailable' : 'ok';
     const status = migrations === 'ok' && !this.stopping ? 'ok' : 'unavailable';
@@ -48,11 +49,15 @@ export class HealthService implements BeforeApplicationShutdown {
     return this.migrated ? 'ok' : 'pending';
   }
 
-  private async twilioState(): Promise<State['twilio']> {
-    if (performance.now() - this.twilio.askedAt < TWILIO_EVERY_MS) return this.twilio.state;
-    const askedAt = performance.now();
-    const found = await this.gateway.findService(this.config.twilio.defaultChatServiceSid).catch(() => null);
-    this.twilio = { askedAt, state: found ? 'ok' : 'unreachable' };
+  /** One question at a time, however many probes come. */
+  private twilioState(): Promise<State['twilio']> {
+    if (performance.now() - this.twilio.askedAt >= TWILIO_EVERY_MS) {
+      const { defaultChatServiceSid } = this.config.twilio;
+      const state = askSoon((sending) => this.gateway.findService(defaultChatServiceSid, sending)).then(
+        (found) => (found ? ('ok' as const) : ('unreachable' as const)),
+      );
+      this.twilio = { askedAt: performance.now(), state };
+    }
     return this.twilio.state;
   }
 }

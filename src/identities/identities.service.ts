@@ -11,6 +11,7 @@ import type { Reply } from '../common/http/reply.js';
 import { isExternalId, isUuid } from '../common/validation/text.js';
 import { Database, type Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
+import { askSoon } from '../twilio/ask-soon.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import {
   IdentityResponse,
@@ -191,9 +192,9 @@ export class IdentitiesService {
     if (joined.length === 0) return;
     const service = await this.services.findReady(entity.serviceId);
     if (!service) return;
-    const user = await this.gateway
-      .findUser({ serviceSid: service.twilioSid }, entity.twilioIdentity)
-      .catch(() => null);
+    const user = await askSoon((sending) =>
+      this.gateway.findUser({ serviceSid: service.twilioSid, ...sending }, entity.twilioIdentity),
+    );
     if (user) await this.noteTwilioSid(entity, user.sid);
   }
 
@@ -254,7 +255,7 @@ function lock(
   manager: EntityManager,
   where: FindOptionsWhere<IdentityEntity>,
 ): Promise<IdentityEntity | null> {
-  return manager.findOne(IdentityEntity, { where, lock: { mode: 'pessimistic_write' } });
+  return manager.findOne(IdentityEntity, { where, lock: { mode: 'for_no_key_update' } });
 }
 
 async function identityExists(tx: Queryable, serviceId: string, externalId: string): Promise<AppError> {

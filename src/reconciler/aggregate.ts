@@ -1,11 +1,10 @@
-import type { Lease } from './lease.js';
+import type { Lease, Leased } from './lease.js';
 
-/** One kind of row that is brought to what is wanted: what the reconciler must know of it. */
-export interface Aggregate {
-  /** As `wishes.aggregate` has it. */
-  readonly name: string;
-  /** Its table, which carries the columns of the reconciler. */
-  readonly table: string;
+/**
+ * One kind of row that is brought to what is wanted: what the reconciler must know of it. Its name is what
+ * `wishes.aggregate` has, its table carries the columns of the reconciler.
+ */
+export interface Aggregate extends Leased {
   /**
    * Does what the open wishes of the row ask for, from any starting point, and settles them. Called by the request that
    * wrote a wish, by the sweep, and by repair alike. It throws what stopped it (a TwilioError, LeaseLost); whatever it
@@ -18,7 +17,7 @@ export interface Aggregate {
 
 /**
  * SQL fragment of an update that settles: gives the lease back unless a newer wish has come meanwhile (`version` is
- * compared with the one seen), and keeps the time of the look for late landings until somebody has looked. The arguments
+ * compared with the one to be released), and keeps the time of the look for late landings until somebody has looked. The arguments
  * name parameters: the version seen, the lease in milliseconds, after how many milliseconds to look again (null: not on
  * account of this), and whether the look that was due has been made.
  */

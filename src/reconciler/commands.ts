@@ -6,6 +6,7 @@ import { AppError } from '../common/errors/app-error.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
 import { PROBLEM_CONTENT_TYPE } from '../common/errors/problem.js';
 import { Database, type Queryable } from '../database/database.js';
+import { isLockTimeout } from '../database/pg-errors.js';
 import type { Lease } from './lease.js';
 import { Reconciler } from './reconciler.js';
 import { findWishByKey, insertWish, watchWish, type NewWish, type SettledWish } from './wish-store.js';
@@ -26,7 +27,7 @@ export interface Recorded {
   status: number;
   body: object;
   location: string;
-  /** Besides the body in the first answer alone, and never stored: a secret that is shown once. */
+  /** In place of the body in the first answer alone, and never stored: with a secret that is shown once. */
   once?: object;
 }
 
@@ -66,7 +67,7 @@ export class Commands {
         if (command.idempotencyHash) {
           await tx.query('wishes.record', RECORD_END, [id, status, JSON.stringify(body), location]);
         }
-        return toReply({ status, answer: JSON.stringify({ ...body, ...once }), location });
+        return toReply({ status, answer: JSON.stringify(once ?? body), location });
       }),
     );
   }
@@ -86,7 +87,7 @@ export class Commands {
       if (written && 'answer' in written) return toReply(written);
       const lease = written;
       const end = this.awaitWish(id, command.waitMs, lease !== null);
-      if (lease) this.reconciler.drive(lease);
+      if (lease) void this.reconciler.drive(lease);
       return (await end) ?? new Reply(202, await spec.pending(), { location: spec.location });
     });
   }
@@ -122,6 +123,8 @@ export class Commands {
       try {
         return await run();
       } catch (error) {
+        // The key is being written by a call that does not come to its end.
+        if (isLockTimeout(error) && command.idempotencyHash) throw inProgress(null);
         if (!(error instanceof KeyTaken) || !command.idempotencyHash || round === 2) throw error;
         const reply = await this.replay(command, serviceId, command.idempotencyHash);
         if (reply) return reply;
@@ -137,10 +140,14 @@ export class Commands {
     const reply = wish.settled ? toReply(wish.settled) : await this.awaitWish(wish.id, command.waitMs);
     if (reply)
       return new Reply(reply.status, reply.body, { ...reply.headers, 'idempotent-replayed': 'true' });
-    throw new AppError('idempotency_in_progress', {
-      headers: { 'retry-after': RETRY_AFTER_SECONDS, ...(wish.location && { location: wish.location }) },
-    });
+    throw inProgress(wish.location);
   }
+}
+
+function inProgress(location: string | null): AppError {
+  return new AppError('idempotency_in_progress', {
+    headers: { 'retry-after': RETRY_AFTER_SECONDS, ...(location && { location }) },
+  });
 }
 
 const RECORD_END = `

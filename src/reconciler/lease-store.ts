@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, Queryable } from '../database/database.js';
-import { releaseColumns, type Aggregate } from './aggregate.js';
-import { Lease, type LeaseClaim, type LeaseTimes } from './lease.js';
+import { releaseColumns } from './aggregate.js';
+import { Lease, type LeaseClaim, type LeaseTimes, type Leased } from './lease.js';
 
-interface ClaimedRow {
+interface TakenRow {
   id: string;
   version: number;
   attempts: number;
@@ -16,102 +16,107 @@ export class LeaseStore {
     private readonly times: LeaseTimes,
   ) {}
 
-  /** Takes rows that are due: an expired lease, a try or a look whose time has come. */
-  async claimDue(aggregate: Aggregate, limit: number): Promise<Lease[]> {
+  /** Takes rows that are due: first what is unfinished, then what is to be looked at once more. */
+  async claimDue(aggregate: Leased, limit: number): Promise<Lease[]> {
     const askedAt = performance.now();
     const token = randomUUID();
-    const rows = await this.database.query<ClaimedRow>(
+    const rows = await this.database.query<TakenRow>(
       `lease.claim.${aggregate.table}`,
       `update ${aggregate.table} as t
-      set lease_token = $1, due_at = now() + $2 * interval '1 millisecond'
-      from (select id from ${aggregate.table}
-        where due_at <= now() order by due_at limit $3 for update skip locked) as due
+      set lease_token = $1, due_at = now() + $2::float8 * interval '1 millisecond'
+      from (select id from ${aggregate.table} where due_at <= now()
+        order by unsettled_since is null, due_at limit $3 for no key update skip locked) as due
       where t.id = due.id
       returning t.id, t.version, t.attempts`,
       [token, this.times.leaseMs, limit],
     );
-    return rows.map(({ id, version, attempts }) => {
-      const claim = { id, version, attempts, takenOver: true };
-      return new Lease(aggregate, claim, this.times, this.renew, askedAt, token);
-    });
+    return rows.map((row) => this.lease(aggregate, { ...row, takenOver: true }, askedAt, token));
+  }
+
+  /** A lease for a row that the caller is about to write, with this lease in the same statement. */
+  newLease(aggregate: Leased, claim: LeaseClaim): Lease {
+    return this.lease(aggregate, claim, performance.now(), randomUUID());
   }
 
   /**
    * Within the transaction that writes a wish into a row that stands: raises its version, and takes the lease where
    * nobody holds it. Null when somebody does: he meets the wish when he settles. Throws when the row is gone.
    */
-  async takeUp(tx: Queryable, aggregate: Aggregate, id: string): Promise<Lease | null> {
+  async takeUp(tx: Queryable, aggregate: Leased, id: string): Promise<Lease | null> {
     const askedAt = performance.now();
     const token = randomUUID();
     const { table } = aggregate;
     const free = '(t.lease_token is null or t.due_at <= now())';
-    const [row] = await tx.query<{ version: number; attempts: number; mine: boolean; unsettled: boolean }>(
+    const [row] = await tx.query<TakenRow & { mine: boolean; unsettled: boolean }>(
       `lease.take-up.${table}`,
       `with before as (
-        select id, unsettled_since is not null as unsettled from ${table} where id = $1 for update)
+        select id, unsettled_since is not null as unsettled from ${table} where id = $1 for no key update)
       update ${table} as t
       set version = t.version + 1, unsettled_since = coalesce(t.unsettled_since, now()),
-        due_at = case when ${free} then now() + $3::float8 * interval '1 millisecond' else t.due_at end,
+        due_at = case when ${free} then clock_timestamp() + $3::float8 * interval '1 millisecond' else t.due_at end,
         lease_token = case when ${free} then $2 else t.lease_token end
       from before where t.id = before.id
-      returning t.version, t.attempts, t.lease_token = $2 as mine, before.unsettled`,
+      returning t.id, t.version, t.attempts, t.lease_token = $2 as mine, before.unsettled`,
       [id, token, this.times.leaseMs],
     );
     if (!row) throw new Error(`${aggregate.name} ${id} is gone.`);
-    if (!row.mine) return null;
-    const claim = { id, version: row.version, attempts: row.attempts, takenOver: row.unsettled };
-    return new Lease(aggregate, claim, this.times, this.renew, askedAt, token);
+    return row.mine ? this.lease(aggregate, { ...row, takenOver: row.unsettled }, askedAt, token) : null;
   }
 
   /** Takes the lease whoever holds it. */
-  async seize(tx: Queryable, aggregate: Aggregate, id: string): Promise<Lease> {
+  async seize(tx: Queryable, aggregate: Leased, id: string): Promise<Lease> {
     const askedAt = performance.now();
     const token = randomUUID();
-    const [row] = await tx.query<{ version: number; attempts: number }>(
+    const [row] = await tx.query<TakenRow>(
       `lease.seize.${aggregate.table}`,
       `update ${aggregate.table}
       set version = version + 1, unsettled_since = coalesce(unsettled_since, now()), lease_token = $2,
-        due_at = now() + $3::float8 * interval '1 millisecond'
-      where id = $1 returning version, attempts`,
+        due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+      where id = $1 returning id, version, attempts`,
       [id, token, this.times.leaseMs],
     );
     if (!row) throw new Error(`${aggregate.name} ${id} is gone.`);
-    return new Lease(aggregate, { id, ...row, takenOver: true }, this.times, this.renew, askedAt, token);
-  }
-
-  /** A lease for a row that the caller is about to write, with this lease in the same statement. */
-  newLease(aggregate: Aggregate, claim: LeaseClaim): Lease {
-    return new Lease(aggregate, claim, this.times, this.renew);
+    return this.lease(aggregate, { ...row, takenOver: true }, askedAt, token);
   }
 
   /** False when the lease is another's. */
-  readonly renew = async (lease: Lease): Promise<boolean> => {
-    const { table } = lease.aggregate;
-    const rows = await this.database.query(
+  readonly renew = async (lease: Lease): Promise<boolean> => (await this.renewAll([lease])).has(lease);
+
+  /** Renews leases of one table in one statement, and says which of them are still held. */
+  async renewAll(leases: Lease[]): Promise<Set<Lease>> {
+    const [first] = leases;
+    if (!first) return new Set();
+    const { table } = first.aggregate;
+    const askedAt = performance.now();
+    const rows = await this.database.query<{ id: string }>(
       `lease.renew.${table}`,
-      `update ${table} set due_at = now() + $3 * interval '1 millisecond'
-      where id = $1 and lease_token = $2 returning id`,
-      [lease.id, lease.token, this.times.leaseMs],
+      `update ${table} t set due_at = now() + $3::float8 * interval '1 millisecond'
+      from unnest($1::uuid[], $2::uuid[]) as held (id, token)
+      where t.id = held.id and t.lease_token = held.token returning t.id`,
+      [leases.map(({ id }) => id), leases.map(({ token }) => token), this.times.leaseMs],
     );
-    return rows.length > 0;
-  };
+    const ids = new Set(rows.map(({ id }) => id));
+    const held = leases.filter(({ id }) => ids.has(id));
+    for (const lease of held) lease.renewed(askedAt);
+    return new Set(held);
+  }
 
   /**
-   * Gives the lease back after everything is settled. False when a newer wish has come: the lease is kept, and there is
-   * more to do. True also when the row was released with the statement that settled it.
+   * Gives the lease back after everything is settled. False when there is more to do, and the lease is kept: a newer
+   * wish has come, or one is open that should not be. True also when the row was released with what settled it.
    */
   async release(lease: Lease): Promise<boolean> {
     if (lease.released) return true;
     const { table } = lease.aggregate;
     const askedAt = performance.now();
-    const [row] = await this.database.query<{ version: number }>(
+    const [row] = await this.database.query<{ version: number; released: boolean }>(
       `lease.release.${table}`,
-      `update ${table} set ${releaseColumns('$3', '$4', '$5', '$6')}
-      where id = $1 and lease_token = $2 returning version`,
+      `update ${table} set ${releaseColumns(OPEN_OR('$3'), '$4', '$5', '$6')}
+      where id = $1 and lease_token = $2 returning version, lease_token is null as released`,
       [lease.id, lease.token, lease.version, this.times.leaseMs, lease.lookAgainMs, lease.looked],
     );
     lease.assertHeld(row ? [row] : []);
-    lease.settledAt(row!.version, true, askedAt);
+    lease.settledAt(row!, askedAt);
     return lease.released;
   }
 
@@ -121,9 +126,37 @@ export class LeaseStore {
     await this.database.query(
       `lease.give-up.${table}`,
       `update ${table}
-      set lease_token = null, due_at = now() + $3 * interval '1 millisecond', attempts = $4, last_error = $5
+      set lease_token = null, due_at = now() + $3::float8 * interval '1 millisecond', attempts = $4, last_error = $5
       where id = $1 and lease_token = $2`,
       [lease.id, lease.token, pauseMs, lease.attempts, reason],
     );
   }
+
+  /** Notes why a row does not get on, while its lease is held. */
+  async noteError(lease: Lease, reason: string): Promise<void> {
+    const { table } = lease.aggregate;
+    await this.database.query(
+      `lease.note-error.${table}`,
+      `update ${table} set last_error = $3 where id = $1 and lease_token = $2 and last_error is distinct from $3`,
+      [lease.id, lease.token, reason],
+    );
+  }
+
+  /** Makes due at once what waits for credentials to be mended: a new start may bring new ones. */
+  async retryRefused(aggregate: Leased, reason: string): Promise<void> {
+    await this.database.query(
+      `lease.retry-refused.${aggregate.table}`,
+      `update ${aggregate.table} set due_at = now()
+      where due_at > now() and lease_token is null and last_error = $1`,
+      [reason],
+    );
+  }
+
+  private lease(aggregate: Leased, claim: LeaseClaim, askedAt: number, token: string): Lease {
+    return new Lease(aggregate, claim, this.times, this.renew, askedAt, token);
+  }
 }
+
+/** The version to compare with: that of no row, where a wish is still open. */
+const OPEN_OR = (version: string): string =>
+  `case when exists (select from wishes w where w.aggregate_id = $1 and w.status is null) then -1 else ${version}::int end`;

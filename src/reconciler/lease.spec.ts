@@ -107,21 +107,23 @@ describe('a fenced statement', () => {
 describe('a statement that settles', () => {
   it('gives the lease back where the version is the one seen', () => {
     const held = lease();
-    held.settledAt(3, true, performance.now());
+    held.settledAt({ version: 3, released: true }, performance.now());
     expect(held).toMatchObject({ released: true, newer: false, version: 3 });
   });
 
   it('keeps it where there is more to do, although nothing new has come', () => {
     const held = lease();
-    held.settledAt(3, false, performance.now());
+    held.settledAt({ version: 3, released: false }, performance.now());
     expect(held).toMatchObject({ released: false, newer: false, version: 3 });
   });
 
   it('keeps it, renewed, where a newer wish has come', () => {
     const held = lease();
     vi.advanceTimersByTime(4000);
-    held.settledAt(4, true, performance.now());
-    expect(held).toMatchObject({ released: false, newer: true, remainingMs: 10_000 });
+    held.settledAt({ version: 4, released: false }, performance.now());
+    expect(held).toMatchObject({ released: false, newer: true, version: 4, remainingMs: 10_000 });
+    held.settledAt({ version: 4, released: true }, performance.now());
+    expect(held).toMatchObject({ released: true, newer: false });
   });
 });
 

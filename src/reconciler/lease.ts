@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Aggregate } from './aggregate.js';
 
 /** Another replica has the row now, or may have it: nothing more is sent or written for it here. */
 export class LeaseLost extends Error {
@@ -7,6 +6,12 @@ export class LeaseLost extends Error {
     super(`The lease on ${id} is lost.`);
     this.name = 'LeaseLost';
   }
+}
+
+/** What a lease is on: the name of an aggregate, and its table. */
+export interface Leased {
+  readonly name: string;
+  readonly table: string;
 }
 
 export interface LeaseTimes {
@@ -43,7 +48,10 @@ export class Lease {
   /** Moment on the local monotonic clock (milliseconds) at which the lease ends at the earliest. */
   private deadline: number;
   private lost = false;
+  private sentAt = -Infinity;
 
+  /** Pauses under this lease for what is needed first. */
+  waits = 0;
   /** Something was sent or settled under this lease. */
   worked = false;
   /** The look for late landings that was due has been made. */
@@ -58,7 +66,7 @@ export class Lease {
    * time, and answers false when the lease is another's.
    */
   constructor(
-    readonly aggregate: Aggregate,
+    readonly aggregate: Leased,
     claim: LeaseClaim,
     private readonly times: LeaseTimes,
     private readonly renew: (lease: Lease) => Promise<boolean>,
@@ -83,8 +91,8 @@ export class Lease {
    * For the answer of a statement with releaseColumns: the version that the row has. When it is the one that was to be
    * released, the lease has been given back; when it is a later one, a newer wish has come, and the lease goes on.
    */
-  settledAt(version: number, releasing: boolean, askedAt: number): void {
-    this.released = releasing && version === this.version;
+  settledAt({ version, released }: { version: number; released: boolean }, askedAt: number): void {
+    this.released = released;
     this.newer = version !== this.version;
     this.version = version;
     this.renewed(askedAt);
@@ -103,6 +111,11 @@ export class Lease {
     return this.uncertain && this.worked ? this.times.leaseMs + this.times.callTimeoutMs : null;
   }
 
+  /** For how long something sent may still be on its way, in milliseconds. */
+  get sendingMs(): number {
+    return Math.max(0, this.sentAt + this.times.callTimeoutMs - performance.now());
+  }
+
   /** Milliseconds left by the local clock. */
   get remainingMs(): number {
     return this.lost ? 0 : this.deadline - performance.now();
@@ -113,14 +126,16 @@ export class Lease {
    * been answered or given up before anybody else may act.
    */
   readonly beforeSend = async (): Promise<void> => {
-    if (this.remainingMs > this.times.callTimeoutMs) return;
-    const askedAt = performance.now();
-    if (this.lost || !(await this.renew(this))) {
-      this.lose();
-      throw new LeaseLost(this.id);
+    if (this.remainingMs <= this.times.callTimeoutMs) {
+      const askedAt = performance.now();
+      if (this.lost || !(await this.renew(this))) {
+        this.lose();
+        throw new LeaseLost(this.id);
+      }
+      this.renewed(askedAt);
+      if (this.remainingMs <= this.times.callTimeoutMs) throw new LeaseLost(this.id);
     }
-    this.renewed(askedAt);
-    if (this.remainingMs <= this.times.callTimeoutMs) throw new LeaseLost(this.id);
+    this.sentAt = performance.now();
   };
 
   /** For the answer of a fenced statement: no row means that the token was not the row's any more. */

@@ -13,7 +13,6 @@ const range = (what: unknown, attempts: number) => [
 
 describe('pauseAfter', () => {
   const KINDS: [string, unknown, number, number][] = [
-    ['what is not ready yet', new NotReady('It'), 50, 150],
     ['a conflict', error('conflict'), 100, 5000],
     ['an unknown outcome', error('unknown'), 100, 5000],
     ['a limited rate', error('rate_limited'), 250, 5000],
@@ -30,6 +29,12 @@ describe('pauseAfter', () => {
       }
     },
   );
+
+  it('what is not ready yet: soon again at first, and then less often, so that its lease can be given up', () => {
+    expect(range(new NotReady('It'), 0)).toEqual([25, 50]);
+    expect(range(new NotReady('It'), 18)).toEqual([75, 150]);
+    expect(range(new NotReady('It'), 19)).toEqual([1000, 2000]);
+  });
 
   it('differs between rows that failed together', () => {
     const pauses = Array.from({ length: 50 }, () => pauseAfter(error('blocked'), 10));
@@ -49,7 +54,8 @@ describe('troubleOf', () => {
     [new NotReady('The service'), 'not_ready'],
     [new Error('password=x'), 'internal_error'],
     ['password=x', 'internal_error'],
-    [error('blocked', { code: 20003, status: 401 }), 'twilio_blocked_20003'],
+    [error('blocked', { code: 20003, status: 401 }), 'upstream_auth_failed'],
+    [error('blocked', { code: 59999, status: 400 }), 'twilio_blocked_59999'],
     [error('unknown', { status: 503 }), 'twilio_unknown_503'],
     [error('unknown'), 'twilio_unknown'],
   ])('says a code, and no text that could hold a secret: %s', (what, expected) => {

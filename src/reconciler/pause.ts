@@ -5,9 +5,16 @@ const SHAKY_MAX_MS = 5_000;
 /** Longest pause when only a person can help (credentials, a code that nobody knows). */
 const BLOCKED_MAX_MS = 60_000;
 
+/** Why a wish waits for a person: an error code of the catalogue, told to its waiters at once. */
+export const AUTH_TROUBLE = 'upstream_auth_failed';
+
 /** What this row needs first is being made, under another lease: it is tried again within moments. */
 export class NotReady extends Error {
-  constructor(what: string) {
+  /** `trouble` is what keeps that other row from getting on. */
+  constructor(
+    what: string,
+    readonly trouble: string | null = null,
+  ) {
     super(`${what} is not ready yet.`);
     this.name = 'NotReady';
   }
@@ -21,7 +28,8 @@ function backoff(baseMs: number, attempts: number, maxMs: number, random: () => 
 
 /** How long to leave a row alone after `error`, in milliseconds, before try number `attempts` + 1. */
 export function pauseAfter(error: unknown, attempts: number, random: () => number = Math.random): number {
-  if (error instanceof NotReady) return backoff(50, attempts, 150, random);
+  if (error instanceof NotReady)
+    return attempts < 19 ? backoff(50, attempts, 150, random) : backoff(2000, 0, 2000, random);
   if (!(error instanceof TwilioError)) return backoff(1000, attempts, BLOCKED_MAX_MS, random);
   switch (error.kind) {
     case 'rate_limited':
@@ -36,8 +44,9 @@ export function pauseAfter(error: unknown, attempts: number, random: () => numbe
 
 /** What `last_error` and the list of what is behind say: a code, never a text that could hold a secret. */
 export function troubleOf(error: unknown): string {
-  if (error instanceof NotReady) return 'not_ready';
+  if (error instanceof NotReady) return error.trouble ?? 'not_ready';
   if (!(error instanceof TwilioError)) return 'internal_error';
+  if (error.auth) return AUTH_TROUBLE;
   const code = error.code ?? error.status;
   return code === null ? `twilio_${error.kind}` : `twilio_${error.kind}_${code}`;
 }

@@ -1,12 +1,25 @@
 import { Global, Module } from '@nestjs/common';
+import { AppConfig } from '../config/app-config.js';
+import { Database } from '../database/database.js';
 import { Commands } from './commands.js';
+import { LeaseStore } from './lease-store.js';
 import { Reconciler } from './reconciler.js';
 import { Sweeper } from './sweeper.js';
 import { WishWaiters } from './wish-waiters.js';
 
 @Global()
 @Module({
-  providers: [WishWaiters, Reconciler, Sweeper, Commands],
+  providers: [
+    {
+      provide: LeaseStore,
+      inject: [Database, AppConfig],
+      useFactory: (database: Database, config: AppConfig) => new LeaseStore(database, config.reconciler),
+    },
+    WishWaiters,
+    Reconciler,
+    Sweeper,
+    Commands,
+  ],
   exports: [WishWaiters, Reconciler, Commands],
 })
 export class ReconcilerModule {}

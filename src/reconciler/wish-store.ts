@@ -1,5 +1,6 @@
 import type { Command } from '../common/http/command.js';
 import type { Queryable } from '../database/database.js';
+import type { Lease } from './lease.js';
 
 /** What a command asks for, as it is written before anything is sent. */
 export interface NewWish {
@@ -123,17 +124,24 @@ export async function watchWish(db: Queryable, id: string): Promise<void> {
   await db.query('wishes.watch', 'update wishes set watched = true where id = $1 and status is null', [id]);
 }
 
-/** Notes (or clears) why the open wishes of a row are not getting on. */
-export async function noteTrouble(db: Queryable, aggregateId: string, trouble: string | null): Promise<void> {
-  await db.query(
-    'wishes.trouble',
+/**
+ * Notes (or clears) why the open wishes of a row are not getting on, as long as the lease is held. Answers the wishes
+ * that have got a trouble by it.
+ */
+export async function noteTrouble(db: Queryable, lease: Lease, trouble: string | null): Promise<string[]> {
+  const { name, table } = lease.aggregate;
+  const rows = await db.query<{ id: string }>(
+    `wishes.trouble.${name}`,
     `with noted as (
-      update wishes set trouble = $2
-      where aggregate_id = $1 and status is null and trouble is distinct from $2
-      returning id, watched)
-    select pg_notify('${WISH_CHANNEL}', id::text) from noted where watched`,
-    [aggregateId, trouble],
+      update wishes set trouble = $3
+      where aggregate_id = $1 and status is null and trouble is distinct from $3
+        and exists (select from ${table} where id = $1 and lease_token = $2)
+      returning id, watched),
+    notified as (select pg_notify('${WISH_CHANNEL}', id::text) from noted where watched)
+    select id, (select count(*) from notified) as told from noted`,
+    [lease.id, lease.token, trouble],
   );
+  return trouble === null ? [] : rows.map(({ id }) => id);
 }
 
 /** Name of the channel that says which wish has been settled. */

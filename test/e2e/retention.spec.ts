@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { Reconciler } from '../../src/reconciler/reconciler.js';
+import { Sweeper } from '../../src/reconciler/sweeper.js';
 import { useApp } from '../support/app.js';
 import { supportChat } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
 
 const running = useApp();
-const prune = () => running.app.get(Reconciler).prune();
+const prune = () => running.app.get(Sweeper).prune();
 const refused = () => ({ ...supportChat(), participants: [{ address: '+15005550001' }] });
 
 it('an Idempotency-Key is kept for its time, and free after it', async () => {

@@ -13,7 +13,7 @@ export interface Running {
 
 /** `npm start`, without npm: needs the built product. `PORT` may be 0. */
 export function startService(env: Record<string, string>): Promise<Running> {
-  return start('dist/src/main.js', { LOG_LEVEL: 'info', ...env }, /Server listening at (http:[^"]+)/);
+  return start('dist/src/main.js', { ...env, LOG_LEVEL: 'info' }, /Server listening at (http:[^"]+)/);
 }
 
 /** `npm run sandbox`, without npm. */

@@ -45,7 +45,7 @@ export class ApiKeysService {
           throw AppError.invalid('expiresAt', 'must be in the future');
         }
         await insert(tx, entity);
-        const once = { key: key.text, secretShown: false };
+        const once = ApiKeyResponse.from(entity, key.text);
         return {
           status: 201,
           body: ApiKeyResponse.from(entity),

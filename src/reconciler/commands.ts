@@ -15,6 +15,9 @@ import { WishWaiters } from './wish-waiters.js';
 /** Seconds after which a caller who met a command under way should ask again. */
 const RETRY_AFTER_SECONDS = '1';
 
+/** What a replay itself is refused with. */
+const ABOUT_KEYS: ErrorCode[] = ['idempotency_key_reused', 'idempotency_in_progress', 'answer_erased'];
+
 /** A command that changes Postgres alone. */
 export interface RecordedCommand {
   serviceId: string;
@@ -88,8 +91,26 @@ export class Commands {
       const lease = written;
       const end = this.awaitWish(id, command.waitMs, lease !== null);
       if (lease) void this.reconciler.drive(lease);
-      return (await end) ?? new Reply(202, await spec.pending(), { location: spec.location });
+      return (
+        located(await end, spec.location) ?? new Reply(202, await spec.pending(), { location: spec.location })
+      );
     });
+  }
+
+  /**
+   * Runs a command whose checks come before its wish: a repeat with the same Idempotency-Key is answered as the first
+   * was, also where the command would be refused by now.
+   */
+  async orReplay(command: Command, serviceId: string, run: () => Promise<Reply>): Promise<Reply> {
+    try {
+      return await run();
+    } catch (error) {
+      const key = command.idempotencyHash;
+      const decided = !(error instanceof AppError) || error.status >= 500 || ABOUT_KEYS.includes(error.code);
+      const reply = decided || !key ? null : await this.replay(command, serviceId, key);
+      if (!reply) throw error;
+      return reply;
+    }
   }
 
   /**
@@ -148,6 +169,12 @@ function inProgress(location: string | null): AppError {
   return new AppError('idempotency_in_progress', {
     headers: { 'retry-after': RETRY_AFTER_SECONDS, ...(location && { location }) },
   });
+}
+
+/** The same Location whether the end came from here or from what is stored. */
+function located(reply: Reply | null, location: string): Reply | null {
+  if (!reply || reply.status === 204 || reply.status >= 400) return reply;
+  return new Reply(reply.status, reply.body, { location, ...reply.headers });
 }
 
 const RECORD_END = `

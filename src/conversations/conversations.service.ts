@@ -7,7 +7,7 @@ import { AppError } from '../common/errors/app-error.js';
 import type { Command } from '../common/http/command.js';
 import { Reply } from '../common/http/reply.js';
 import { codePoints, isExternalKey, isUuid } from '../common/validation/text.js';
-import { Database } from '../database/database.js';
+import { Database, type Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import { findWish } from '../reconciler/wish-store.js';
@@ -18,6 +18,7 @@ import { CONVERSATION, ConversationAggregate } from './conversation.aggregate.js
 import { ConversationResponse, type ProvisionConversationDto } from './conversation.dto.js';
 import { ConversationEntity } from './conversation.entity.js';
 import { ConversationStore } from './conversation-store.js';
+import { viewConversation } from './conversation-view.js';
 import { ConversationWork } from './conversation-work.js';
 import { ConversationWriter, ExternalRefTaken, type ProvisionPlan } from './conversation-writer.js';
 
@@ -41,13 +42,15 @@ export class ConversationsService {
 
   /** Provisions a conversation; `external_ref_taken` when its externalRef belongs to another. */
   async provision(command: Command, caller: Caller, body: ProvisionConversationDto): Promise<Reply> {
-    const plan = await this.plan(caller, body);
-    try {
-      return await this.fulfil(command, plan);
-    } catch (error) {
-      if (!(error instanceof ExternalRefTaken)) throw error;
-      throw refTaken(await this.findByRef(caller.serviceId, plan.body.externalRef ?? ''));
-    }
+    return this.commands.orReplay(command, caller.serviceId, async () => {
+      const plan = await this.plan(caller, body);
+      try {
+        return await this.fulfil(command, plan);
+      } catch (error) {
+        if (!(error instanceof ExternalRefTaken)) throw error;
+        throw refTaken(await this.findByRef(caller.serviceId, plan.body.externalRef ?? ''));
+      }
+    });
   }
 
   /** Provisions the conversation of this externalRef, or answers the one that exists, unchanged. */
@@ -92,9 +95,11 @@ export class ConversationsService {
     return entity;
   }
 
-  /** A conversation as answers show it, by our id. */
-  async show(id: string): Promise<ConversationResponse> {
-    return this.respond(await this.dataSource.getRepository(ConversationEntity).findOneByOrFail({ id }));
+  /** A conversation as answers show it, by our id; within a transaction by its own connection. */
+  async show(id: string, db: Queryable = this.database): Promise<ConversationResponse> {
+    const view = await viewConversation(db, id);
+    if (!view) throw new AppError('not_found', { detail: 'There is no such conversation.' });
+    return ConversationResponse.from(view);
   }
 
   private fulfil(command: Command, plan: ProvisionPlan): Promise<Reply> {

@@ -1,3 +1,4 @@
+import { AppError } from '../../common/errors/app-error.js';
 import type { Queryable } from '../../database/database.js';
 import type { IdentityEntity } from '../../identities/identity.entity.js';
 import type { ParticipantEntity, ParticipantState } from './participant.entity.js';
@@ -49,17 +50,85 @@ export function namedBy<Row extends Pick<ParticipantRow, 'id' | 'twilioSid' | 'e
   );
 }
 
-/** The one who is in and is the same person, or the same address pair. */
+interface Named {
+  address?: string;
+  proxyAddress?: string;
+}
+
+/** The one who is in, or is coming in, and is the same person, or the same address pair. */
 export function sameAs(
   rows: readonly ParticipantRow[],
   identity: IdentityEntity | null,
-  { address, proxyAddress }: { address?: string; proxyAddress?: string },
+  named: Named,
 ): ParticipantRow | undefined {
-  return rows.find((row) => {
-    if (!isIn(row)) return false;
-    if (address !== undefined) return row.address === address && row.proxyAddress === (proxyAddress ?? null);
-    return row.address === null && identity !== null && row.identityId === identity.id;
-  });
+  return rows.find(
+    (row) => (row.state === 'pending' || row.state === 'joined') && isSame(row, identity, named),
+  );
+}
+
+export function isSame(row: ParticipantRow, identity: IdentityEntity | null, named: Named): boolean {
+  const { address, proxyAddress = null } = named;
+  if (address !== undefined) return row.address === address && row.proxyAddress === proxyAddress;
+  return row.address === null && identity !== null && row.identityId === identity.id;
+}
+
+const PARTICIPANTS_MAX = 1000;
+const ADDRESSES_MAX = 50;
+
+/** Twilio's bounds on a conversation. `prefix` is where the participant stands in the request. */
+export function assertRoom(rows: readonly ParticipantRow[], { address }: Named, prefix: string): void {
+  const there = rows.filter(({ state }) => state === 'pending' || state === 'joined');
+  if (there.length >= PARTICIPANTS_MAX) {
+    throw AppError.invalid(`${prefix}externalId`, 'the conversation has 1,000 participants already');
+  }
+  if (address !== undefined && there.filter((row) => row.address !== null).length >= ADDRESSES_MAX) {
+    throw AppError.invalid(`${prefix}address`, `the conversation has ${ADDRESSES_MAX} addresses already`);
+  }
+}
+
+/** An agent may leave only while another one stays: the customer is never alone. */
+export function assertNotLastAgent(rows: readonly ParticipantRow[], leaving: ParticipantRow): void {
+  const others = rows.some(
+    ({ id, kind, state }) =>
+      id !== leaving.id && kind === 'agent' && (state === 'joined' || state === 'pending'),
+  );
+  if (leaving.kind === 'agent' && !others) throw new AppError('last_agent');
+}
+
+const REMOVING = `update participants set state = 'removing', updated_at = now() where id = $1`;
+
+export async function markRemoving(tx: Queryable, id: string): Promise<void> {
+  await tx.query('participants.removing', REMOVING, [id]);
+}
+
+/** What a command may find under way that it would have asked for itself. */
+export type JoinedWish = 'add' | 'remove';
+
+const WISH_TO = {
+  add: `
+    select id from wishes
+    where aggregate_id = $1 and status is null and (kind = 'provision'
+      or (kind = 'add_participant' and payload ->> 'participantId' = $2)
+      or (kind = 'transfer' and payload ->> 'to' = $2))
+    order by id desc limit 1`,
+  remove: `
+    select id from wishes
+    where aggregate_id = $1 and status is null and (
+      (kind = 'remove_participant' and payload ->> 'participantId' = $2)
+      or (kind = 'transfer' and payload ->> 'from' = $2))
+    order by id desc limit 1`,
+};
+
+/** The newest open wish that adds or removes the participant. */
+export async function findWishTo(
+  db: Queryable,
+  what: JoinedWish,
+  conversationId: string,
+  participantId: string,
+): Promise<string | null> {
+  const values = [conversationId, participantId];
+  const [wish] = await db.query<{ id: string }>(`participants.wish-to-${what}`, WISH_TO[what], values);
+  return wish?.id ?? null;
 }
 
 const INSERT = `

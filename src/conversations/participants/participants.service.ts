@@ -12,24 +12,34 @@ import { Commands } from '../../reconciler/commands.js';
 import { RolesService, type ResolvedRole } from '../../roles/roles.service.js';
 import { ConversationCommands } from '../conversation-commands.js';
 import { ConversationStore } from '../conversation-store.js';
+import { viewParticipants } from '../conversation-view.js';
 import { endWith } from '../conversation-work.js';
 import { participantOf } from '../conversation-writer.js';
+import type { ConversationEntity } from '../conversation.entity.js';
 import { ConversationsService } from '../conversations.service.js';
 import { resolvePeople } from '../people.js';
 import { ParticipantResponse, type NewParticipantDto, type UpdateParticipantDto } from './participant.dto.js';
 import { ParticipantEntity } from './participant.entity.js';
 import {
+  assertNotLastAgent,
+  assertRoom,
+  findWishTo,
   insertParticipant,
   isIn,
+  markRemoving,
   namedBy,
   participantRows,
   sameAs,
+  type JoinedWish,
   type ParticipantRow,
 } from './participant-rows.js';
 
 /** Thrown within the transaction: somebody else's wish makes or removes this participant just now. */
 class UnderWay extends Error {
-  constructor(readonly participantId: string) {
+  constructor(
+    readonly conversationId: string,
+    readonly participantId: string,
+  ) {
     super();
   }
 }
@@ -48,30 +58,11 @@ export class ParticipantsService {
 
   /** Adds somebody; one who is in already is answered with 200. */
   async add(command: Command, caller: Caller, path: string, body: NewParticipantDto): Promise<Reply> {
-    const conversation = await this.conversations.find(caller.serviceId, path);
-    const role = await this.resolveRole(caller, body.role);
-    const id = uuidv7();
-    const location = `/v1/conversations/${conversation.id}/participants/${id}`;
-    try {
-      return await this.writer.run(command, conversation, {
-        kind: 'add_participant',
-        payload: { participantId: id },
-        location,
-        write: async (tx) => {
-          const [identity = null] = await resolvePeople(tx, caller.serviceId, [body], () => '');
-          const there = sameAs(await participantRows(tx, conversation.id), identity, body);
-          if (there?.state === 'joined') return endWith(200, await this.read(there.id), location);
-          if (there?.state === 'pending') throw new UnderWay(there.id);
-          const kind = identity?.kind ?? body.kind ?? 'customer';
-          const where = { id: conversation.id, createdAt: new Date() };
-          await insertParticipant(tx, participantOf(where, body, identity, kind, role, id));
-        },
-        pending: () => this.read(id),
-      });
-    } catch (error) {
-      if (!(error instanceof UnderWay)) throw error;
-      return this.joinWait(command, error.participantId, 200);
-    }
+    return this.commands.orReplay(command, caller.serviceId, async () => {
+      const conversation = await this.conversations.find(caller.serviceId, path);
+      const role = await this.resolveRole(caller, body.role);
+      return this.orJoin(command, 'add', (left) => this.write(left, conversation, body, role));
+    });
   }
 
   async list(caller: Caller, path: string, query: PageQuery): Promise<Page<ParticipantResponse>> {
@@ -97,7 +88,8 @@ export class ParticipantsService {
 
   async get(caller: Caller, path: string, participant: string): Promise<ParticipantResponse> {
     const conversation = await this.conversations.find(caller.serviceId, path);
-    return this.read((await this.findRow(this.database, conversation.id, participant)).id);
+    const { id } = await this.findRow(this.database, conversation.id, participant);
+    return this.read(conversation.id, id);
   }
 
   async update(
@@ -121,15 +113,15 @@ export class ParticipantsService {
         ...(role && { role: role.name, roleSid: role.sid }),
         ...(attributes !== undefined && { attributes }),
       },
-      location: `/v1/conversations/${conversation.id}/participants/${row.id}`,
+      location: locationOf(conversation.id, row.id),
       write: async (tx) => {
         const now = (await participantRows(tx, conversation.id)).find(({ id }) => id === row.id);
         if (!now || !isIn(now) || now.state === 'removing') throw new AppError('participant_not_found');
-        const shown = await this.read(row.id);
+        const shown = await this.read(conversation.id, row.id, tx);
         assertIfMatch(ifMatch, shown);
         if (!role && attributes === undefined) return endWith(200, shown);
       },
-      pending: () => this.read(row.id),
+      pending: () => this.read(conversation.id, row.id),
     });
   }
 
@@ -142,51 +134,95 @@ export class ParticipantsService {
   ): Promise<Reply> {
     const conversation = await this.conversations.find(caller.serviceId, path);
     const row = await this.findRow(this.database, conversation.id, participant);
-    try {
-      return await this.writer.run(command, conversation, {
+    const run = (left: Command) =>
+      this.writer.run(left, conversation, {
         kind: 'remove_participant',
         payload: { participantId: row.id },
-        location: `/v1/conversations/${conversation.id}/participants/${row.id}`,
+        location: locationOf(conversation.id, row.id),
         write: async (tx, { state }) => {
           const rows = await participantRows(tx, conversation.id);
           const now = rows.find(({ id }) => id === row.id);
-          if (now?.state === 'removing') throw new UnderWay(row.id);
-          if (!now || now.state === 'removed' || now.state === 'failed') throw new AppError('not_found');
+          if (now?.state === 'removing') throw new UnderWay(conversation.id, row.id);
+          if (!now || !isIn(now)) throw notFound();
           if (!force && state !== 'inactive') assertNotLastAgent(rows, now);
-          await tx.query(
-            'participants.removing',
-            `update participants set state = 'removing', updated_at = now() where id = $1`,
-            [row.id],
-          );
+          await markRemoving(tx, row.id);
         },
-        pending: () => this.read(row.id),
+        pending: () => this.read(conversation.id, row.id),
       });
-    } catch (error) {
-      if (!(error instanceof UnderWay)) throw error;
-      return this.joinWait(command, error.participantId, 204);
+    return this.orJoin(command, 'remove', run);
+  }
+
+  private write(
+    command: Command,
+    conversation: ConversationEntity,
+    body: NewParticipantDto,
+    role: ResolvedRole | undefined,
+  ): Promise<Reply> {
+    const id = uuidv7();
+    return this.writer.run(command, conversation, {
+      kind: 'add_participant',
+      payload: { participantId: id },
+      location: locationOf(conversation.id, id),
+      write: async (tx) => {
+        const [identity = null] = await resolvePeople(tx, conversation.serviceId, [body], () => '');
+        const rows = await participantRows(tx, conversation.id);
+        const there = sameAs(rows, identity, body);
+        if (there?.state === 'joined') {
+          const shown = await this.read(conversation.id, there.id, tx);
+          return endWith(200, shown, locationOf(conversation.id, there.id));
+        }
+        if (there) throw new UnderWay(conversation.id, there.id);
+        assertRoom(rows, body, '');
+        const kind = identity?.kind ?? body.kind ?? 'customer';
+        const where = { id: conversation.id, createdAt: new Date() };
+        await insertParticipant(tx, participantOf(where, body, identity, kind, role, id));
+      },
+      pending: () => this.read(conversation.id, id),
+    });
+  }
+
+  /**
+   * Where somebody else's wish to add or remove this participant is under way, its end is waited for; what the command
+   * comes to is then decided anew.
+   */
+  private async orJoin(command: Command, what: JoinedWish, run: (command: Command) => Promise<Reply>) {
+    const until = performance.now() + command.waitMs;
+    for (let waitMs = command.waitMs; ; waitMs = Math.max(0, until - performance.now())) {
+      try {
+        return await run({ ...command, waitMs });
+      } catch (error) {
+        if (!(error instanceof UnderWay)) throw error;
+        const reply = await this.joinWait(error, what, waitMs);
+        if (reply) return reply;
+      }
     }
   }
 
-  /** Somebody else's wish about this participant is under way: its end is waited for. */
-  private async joinWait(command: Command, participantId: string, status: 200 | 204): Promise<Reply> {
-    const [wish] = await this.database.query<{ id: string }>(
-      'participants.wish',
-      `select w.id from wishes w join participants p on p.conversation_id = w.aggregate_id
-      where p.id = $1 and w.status is null
-        and (w.kind = 'provision' or $2 in (w.payload ->> 'participantId', w.payload ->> 'to', w.payload ->> 'from'))
-      order by w.id desc limit 1`,
-      [participantId, participantId],
-    );
-    const end = wish && (await this.commands.awaitWish(wish.id, command.waitMs));
-    if (end && end.status >= 400) return end;
-    if (wish && !end) return new Reply(202, await this.read(participantId));
-    return status === 204 ? new Reply(204, null) : new Reply(200, await this.read(participantId));
+  /** Null when it is to be decided anew. */
+  private async joinWait(
+    { conversationId, participantId }: UnderWay,
+    what: JoinedWish,
+    waitMs: number,
+  ): Promise<Reply | null> {
+    const wishId = await findWishTo(this.database, what, conversationId, participantId);
+    const end = wishId === null ? null : await this.commands.awaitWish(wishId, waitMs);
+    if (end?.status === 409 && String(end.body).includes('"conversation_deleted"')) return end;
+    if (end && end.status < 400 && what === 'remove') return new Reply(204, null);
+    if (end || (wishId === null && waitMs > 0)) return null;
+    const location = locationOf(conversationId, participantId);
+    return new Reply(202, await this.read(conversationId, participantId), { location });
   }
 
-  private async read(id: string): Promise<ParticipantResponse> {
-    const row = await this.dataSource.getRepository(ParticipantEntity).findOneByOrFail({ id });
-    const identities = await this.store.identities([row]);
-    return ParticipantResponse.from(row, identities.get(row.identityId ?? '') ?? null);
+  private async read(
+    conversationId: string,
+    id: string,
+    db: Queryable = this.database,
+  ): Promise<ParticipantResponse> {
+    const found = (await viewParticipants(db, conversationId)).find(
+      ({ participant }) => participant.id === id,
+    );
+    if (!found) throw notFound();
+    return ParticipantResponse.from(found.participant, found.identity);
   }
 
   private async findRow(db: Queryable, conversationId: string, path: string): Promise<ParticipantRow> {
@@ -194,7 +230,7 @@ export class ParticipantsService {
       (await participantRows(db, conversationId)).filter(({ state }) => state !== 'removed'),
       path,
     );
-    if (!row) throw new AppError('not_found', { detail: 'There is no such participant.' });
+    if (!row) throw notFound();
     return row;
   }
 
@@ -209,11 +245,7 @@ export class ParticipantsService {
   }
 }
 
-/** An agent may leave only while another one stays: the customer is never alone. */
-export function assertNotLastAgent(rows: readonly ParticipantRow[], leaving: ParticipantRow): void {
-  const others = rows.some(
-    ({ id, kind, state }) =>
-      id !== leaving.id && kind === 'agent' && (state === 'joined' || state === 'pending'),
-  );
-  if (leaving.kind === 'agent' && !others) throw new AppError('last_agent');
-}
+const notFound = (): AppError => new AppError('not_found', { detail: 'There is no such participant.' });
+
+const locationOf = (conversationId: string, id: string): string =>
+  `/v1/conversations/${conversationId}/participants/${id}`;

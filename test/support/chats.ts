@@ -1,3 +1,4 @@
+import type { ApiClient } from './api-client.js';
 import { unique } from './app.js';
 import type { TestSandbox } from './sandbox.js';
 
@@ -49,4 +50,50 @@ export async function contentsOf(sandbox: TestSandbox, sid: string): Promise<Cha
     sandbox.twilio<Pick<ChatContents, 'messages'>>(`${path}/Messages?PageSize=100`),
   ]);
   return { participants, messages };
+}
+
+/** The part of an answered participant that tests go on with. */
+export interface Person {
+  id: string;
+  twilioSid: string;
+  kind: string;
+  role: string | null;
+  state: string;
+  identity: { id: string; externalId: string; displayName: string | null; twilioIdentity: string } | null;
+  address: string | null;
+}
+
+/** A chat that stands, as it was answered, with its people by name. */
+export interface Chat {
+  id: string;
+  twilioSid: string;
+  externalRef: string;
+  state: string;
+  /** `/v1/conversations/{id}` */
+  path: string;
+  participants: Person[];
+  ada: Person;
+  bob: Person;
+}
+
+/** Provisions the documents' chat: Ada the agent, Bob the customer, and a greeting. */
+export async function provision(api: ApiClient, changes: object = {}): Promise<Chat> {
+  const body = { ...supportChat(), timers: undefined, ...changes };
+  const { body: chat } = await api.post<Chat>('/v1/conversations', body, 201);
+  const [ada, bob] = chat.participants;
+  return { ...chat, path: `/v1/conversations/${chat.id}`, ada: ada!, bob: bob! };
+}
+
+/** A conversation role with these permissions, made at Twilio by somebody else. Answers its sid. */
+export async function roleAtTwilio(
+  sandbox: TestSandbox,
+  friendlyName: string,
+  permissions: string[],
+): Promise<string> {
+  const form: [string, string][] = [
+    ['FriendlyName', friendlyName],
+    ['Type', 'conversation'],
+    ...permissions.map((name): [string, string] => ['Permission', name]),
+  ];
+  return (await sandbox.write<{ sid: string }>('POST', '/v1/Roles', form)).sid;
 }

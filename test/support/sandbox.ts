@@ -74,12 +74,22 @@ export class TestSandbox {
   }
 
   /** A read of Twilio's API with the account's token, as JSON. */
-  async twilio<T>(path: string): Promise<T> {
+  twilio<T>(path: string): Promise<T> {
+    return this.write('GET', path);
+  }
+
+  /** A call of Twilio's API by somebody else: not through us. */
+  async write<T>(method: string, path: string, form?: [string, string][]): Promise<T> {
     const { accountSid, authToken } = this.config;
     const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`;
-    const response = await fetch(this.baseUrl + path, { headers: { authorization } });
-    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
-    return (await response.json()) as T;
+    const response = await fetch(this.baseUrl + path, {
+      method,
+      headers: { authorization },
+      ...(form && { body: new URLSearchParams(form) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 }
 

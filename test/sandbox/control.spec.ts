@@ -3,7 +3,7 @@ import twilio from 'twilio';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Harness } from './support/harness.js';
 import { harness } from './support/harness.js';
-import { sandboxProcess, temporaryFolder } from './support/process.js';
+import { endSandboxProcesses, sandboxProcess, temporaryFolder } from './support/process.js';
 
 const TOKEN = 'control-token';
 
@@ -14,7 +14,10 @@ describe('the control API', () => {
     sandbox = await harness({ controlToken: TOKEN });
   });
 
-  afterAll(() => sandbox.stop());
+  afterAll(async () => {
+    await endSandboxProcesses();
+    await sandbox.stop();
+  });
 
   beforeEach(async () => {
     await sandbox.control('POST', '/reset');

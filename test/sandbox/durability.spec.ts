@@ -8,7 +8,7 @@ import { perform } from '../../src/sandbox/api/perform.js';
 import type { Form, Harness } from './support/harness.js';
 import { harness } from './support/harness.js';
 import type { Folder, SandboxProcess } from './support/process.js';
-import { sandboxProcess, temporaryFolder } from './support/process.js';
+import { endSandboxProcesses, sandboxProcess, temporaryFolder } from './support/process.js';
 
 const KILLS = 10;
 const WRITES = 2000;
@@ -21,7 +21,10 @@ describe('what was answered is kept', () => {
     folder = temporaryFolder();
   });
 
-  afterEach(() => folder.remove());
+  afterEach(async () => {
+    await endSandboxProcesses();
+    folder.remove();
+  });
 
   const start = (settings: Record<string, string> = {}): Promise<SandboxProcess> =>
     sandboxProcess({ SANDBOX_DATA_DIR: folder.path, ...settings });

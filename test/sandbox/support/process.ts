@@ -17,12 +17,21 @@ export interface SandboxProcess extends Pick<Harness, 'call' | 'control'> {
   kill(signal: NodeJS.Signals): Promise<number | null>;
 }
 
+const running = new Set<ChildProcess>();
+
+/** For after a test: one that failed half-way leaves no process behind. */
+export async function endSandboxProcesses(): Promise<void> {
+  await Promise.all([...running].map((child) => ended(child, () => child.kill('SIGKILL'))));
+}
+
 /** The sandbox as a process of its own, started as `npm run sandbox` starts it. */
 export async function sandboxProcess(environment: Record<string, string>): Promise<SandboxProcess> {
   const child = spawn(process.execPath, ['--import', 'tsx', MAIN], {
     env: { PATH: process.env['PATH'], SANDBOX_PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let output = '';
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));

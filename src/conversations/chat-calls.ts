@@ -207,7 +207,8 @@ export function roleSidOf({ role, roleSid }: ParticipantEntity, service: ReadyCh
   return roleSid ?? (role !== null && isPreset(role) ? (service.presetSids.get(role) ?? null) : null);
 }
 
-function matches(
+/** Whether this is whom Twilio has. */
+export function matches(
   other: UpstreamParticipant,
   wanted: ParticipantEntity,
   identity: IdentityEntity | null,

@@ -15,6 +15,7 @@ import { uniqueNameOf } from './conversation.entity.js';
 import { LifecycleWishes } from './lifecycle-wishes.js';
 import { MessageWishes } from './messages/message-wishes.js';
 import { messageIdOf } from './messages/message.entity.js';
+import { removeLateParticipants } from './participants/late-participants.js';
 import { ParticipantWishes } from './participants/participant-wishes.js';
 import { Provisioning } from './provisioning.js';
 
@@ -188,15 +189,20 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
 
   /**
    * A call that was given up may have taken effect since: a conversation that failed or was deleted must not be there,
-   * and a message must be there once.
+   * a message must be there once, and who was removed must be out.
    */
-  private async lookForLateLandings({ lease, at, work }: Attempt): Promise<void> {
+  private async lookForLateLandings(attempt: Attempt): Promise<void> {
+    const { lease, at, work } = attempt;
     const { id, state, twilioSid } = work.view.conversation;
     if (state === 'failed' || state === 'deleted') {
       const late = await this.gateway.findConversation(at, uniqueNameOf(id));
       if (late) await this.gateway.deleteConversation(at, late.sid);
     } else if (twilioSid !== null && state !== 'closed' && state !== 'provisioning') {
-      await this.removeTwins(at, id, twilioSid).catch((error: unknown) => {
+      const looks = [
+        removeLateParticipants(this.gateway, attempt, twilioSid),
+        this.removeTwins(at, id, twilioSid),
+      ];
+      await Promise.all(looks).catch((error: unknown) => {
         // With the conversation, whatever landed late in it is gone.
         if (!(error instanceof TwilioError) || error.kind !== 'not_found') throw error;
       });

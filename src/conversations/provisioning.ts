@@ -16,6 +16,7 @@ import {
 } from './conversation-work.js';
 import { ConversationResponse } from './conversation.dto.js';
 import { uniqueNameOf, type Failure } from './conversation.entity.js';
+import { isIn } from './participants/participant-rows.js';
 
 /** Makes a conversation that is wanted, or takes back what was made of it when Twilio refuses. */
 @Injectable()
@@ -50,7 +51,8 @@ export class Provisioning {
     const sid = conversation.twilioSid;
     const present = await this.calls.present(attempt, sid);
     const sends: Promise<unknown>[] = participants
-      .filter(({ participant }) => participant.state === 'pending')
+      // Who is to leave already may have been sent before: he comes in, and leaves by the wish for that.
+      .filter(({ participant: { state, twilioSid } }) => isIn({ state }) && twilioSid === null)
       .map((one) => this.calls.ensureParticipant(attempt, sid, one, present));
     // Who chats sees earlier messages; who is reached at an address gets only what is written after he joined.
     const atOnce = participants.every(({ participant }) => participant.address === null);

@@ -17,16 +17,30 @@ export interface ParticipantRow {
   externalId: string | null;
 }
 
+/** Whoever is to be removed by an open wish is leaving, whatever was recorded of him since it was written. */
 const ROWS = `
-  select p.id, p.identity_id as "identityId", p.kind, p.address, p.proxy_address as "proxyAddress", p.role, p.role_sid as "roleSid",
-    p.state,
-    p.twilio_sid as "twilioSid", i.external_id as "externalId"
+  with leaving as (
+    select case kind when 'transfer' then payload ->> 'from' else payload ->> 'participantId' end as id
+    from wishes
+    where aggregate_id = $1 and status is null and kind in ('remove_participant', 'transfer')
+      and id is distinct from $2::uuid)
+  select p.id, p.identity_id as "identityId", p.kind, p.address, p.proxy_address as "proxyAddress", p.role,
+    p.role_sid as "roleSid", p.twilio_sid as "twilioSid", i.external_id as "externalId",
+    case when p.state in ('pending', 'joined') and p.id::text in (select id from leaving) then 'removing'
+      else p.state end as state
   from participants p left join identities i on i.id = p.identity_id
   where p.conversation_id = $1 order by p.id`;
 
-/** All who are or were in the conversation, in the order in which they were asked for. */
-export function participantRows(tx: Queryable, conversationId: string): Promise<ParticipantRow[]> {
-  return tx.query<ParticipantRow>('participants.rows', ROWS, [conversationId]);
+/**
+ * All who are or were in the conversation, in the order in which they were asked for, as they will be when everything
+ * that is wished has been done: but for the wish `wishId`, which is being written.
+ */
+export function participantRows(
+  db: Queryable,
+  conversationId: string,
+  wishId: string | null = null,
+): Promise<ParticipantRow[]> {
+  return db.query<ParticipantRow>('participants.rows', ROWS, [conversationId, wishId]);
 }
 
 const IN: readonly ParticipantState[] = ['pending', 'joined', 'removing'];

@@ -139,8 +139,8 @@ export class ParticipantsService {
         kind: 'remove_participant',
         payload: { participantId: row.id },
         location: locationOf(conversation.id, row.id),
-        write: async (tx, { state }) => {
-          const rows = await participantRows(tx, conversation.id);
+        write: async (tx, { state }, wishId) => {
+          const rows = await participantRows(tx, conversation.id, wishId);
           const now = rows.find(({ id }) => id === row.id);
           if (now?.state === 'removing') throw new UnderWay(conversation.id, row.id);
           if (!now || !isIn(now)) throw notFound();
@@ -163,9 +163,9 @@ export class ParticipantsService {
       kind: 'add_participant',
       payload: { participantId: id },
       location: locationOf(conversation.id, id),
-      write: async (tx) => {
+      write: async (tx, _, wishId) => {
         const [identity = null] = await resolvePeople(tx, conversation.serviceId, [body], () => '');
-        const rows = await participantRows(tx, conversation.id);
+        const rows = await participantRows(tx, conversation.id, wishId);
         const there = sameAs(rows, identity, body);
         if (there?.state === 'joined') {
           const shown = await this.read(conversation.id, there.id, tx);

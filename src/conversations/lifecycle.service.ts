@@ -68,9 +68,9 @@ export class LifecycleService {
       kind: 'update',
       payload,
       location: locationOf(conversation),
-      write: async () => {
+      write: async (tx) => {
         if (ifMatch === undefined && Object.keys(payload).length > 0) return;
-        const shown = await this.conversations.show(conversation.id);
+        const shown = await this.conversations.show(conversation.id, tx);
         assertIfMatch(ifMatch, shown);
         if (Object.keys(payload).length === 0) return endWith(200, shown, locationOf(conversation));
       },
@@ -94,7 +94,7 @@ export class LifecycleService {
       whenClosed: 'allow',
       write: async (tx, { state }) => {
         if (state === 'closed') {
-          return endWith(200, await this.conversations.show(conversation.id), locationOf(conversation));
+          return endWith(200, await this.conversations.show(conversation.id, tx), locationOf(conversation));
         }
         if (!message) return;
         await assertFits(tx, conversation.id, message.body, 'systemMessage.body');
@@ -132,7 +132,7 @@ export class LifecycleService {
         if (there?.id === leaving.id) throw AppError.invalid('to', 'is the same as from');
         if (!isIn(leaving)) {
           if (there)
-            return endWith(200, await this.conversations.show(conversation.id), locationOf(conversation));
+            return endWith(200, await this.conversations.show(conversation.id, tx), locationOf(conversation));
           throw new AppError('participant_not_found', { detail: `${from} has left.` });
         }
         const inherited = leaving.role === null ? undefined : { name: leaving.role, sid: leaving.roleSid };

@@ -117,13 +117,15 @@ describe('a statement that settles', () => {
     expect(held).toMatchObject({ released: false, newer: false, version: 3 });
   });
 
-  it('keeps it, renewed, where a newer wish has come', () => {
+  it('keeps it, renewed, where a newer wish has come, until the rows have been read again', () => {
     const held = lease();
     vi.advanceTimersByTime(4000);
     held.settledAt({ version: 4, released: false }, performance.now());
-    expect(held).toMatchObject({ released: false, newer: true, version: 4, remainingMs: 10_000 });
-    held.settledAt({ version: 4, released: true }, performance.now());
-    expect(held).toMatchObject({ released: true, newer: false });
+    expect(held).toMatchObject({ released: false, newer: true, version: 3, remainingMs: 10_000 });
+    held.settledAt({ version: 4, released: false }, performance.now());
+    expect(held).toMatchObject({ newer: true, version: 3 });
+    held.lookAgain();
+    expect(held).toMatchObject({ newer: false, version: 4 });
   });
 });
 

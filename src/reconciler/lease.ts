@@ -37,7 +37,10 @@ export interface LeaseClaim {
 export class Lease {
   readonly token: string;
   readonly id: string;
+  /** Of the row when what is being worked on was read. */
   version: number;
+  /** The latest that a statement of ours has met. */
+  private latest: number;
   attempts: number;
   /**
    * Something sent for this row may still take effect later: an outcome is unknown, or was unknown to a holder before.
@@ -76,6 +79,7 @@ export class Lease {
     this.token = token;
     this.id = claim.id;
     this.version = claim.version;
+    this.latest = claim.version;
     this.attempts = claim.attempts;
     this.takenOver = claim.takenOver;
     this.uncertain = claim.takenOver;
@@ -94,8 +98,17 @@ export class Lease {
   settledAt({ version, released }: { version: number; released: boolean }, askedAt: number): void {
     this.released = released;
     this.newer = version !== this.version;
-    this.version = version;
+    this.latest = version;
     this.renewed(askedAt);
+  }
+
+  /**
+   * To be called before the rows are read again. Not earlier: a version counts as seen only with what came with it, or
+   * the end of an older wish would release the row over a newer one.
+   */
+  lookAgain(): void {
+    this.version = this.latest;
+    this.newer = false;
   }
 
   /** Postgres has said that the lease is another's. */

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
+import { TwilioModule } from '../twilio/twilio.module.js';
 import { Commands } from './commands.js';
 import { LeaseStore } from './lease-store.js';
 import { Reconciler } from './reconciler.js';
@@ -9,6 +10,7 @@ import { WishWaiters } from './wish-waiters.js';
 
 @Global()
 @Module({
+  imports: [TwilioModule],
   providers: [
     {
       provide: LeaseStore,

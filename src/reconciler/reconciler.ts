@@ -4,6 +4,7 @@ import { AppConfig } from '../config/app-config.js';
 import { Database, type Queryable } from '../database/database.js';
 import { isDatabaseAway } from '../database/pg-errors.js';
 import { TwilioError } from '../twilio/twilio-error.js';
+import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import type { Aggregate } from './aggregate.js';
 import { LeaseLost, type Lease, type LeaseClaim } from './lease.js';
 import { LeaseStore } from './lease-store.js';
@@ -35,6 +36,7 @@ export class Reconciler implements BeforeApplicationShutdown {
     private readonly database: Database,
     private readonly store: LeaseStore,
     private readonly waiters: WishWaiters,
+    private readonly gateway: TwilioGateway,
   ) {}
 
   /** How long a lease lasts, in milliseconds. */
@@ -75,10 +77,15 @@ export class Reconciler implements BeforeApplicationShutdown {
     return this.store.seize(tx, this.aggregate(aggregateName), id);
   }
 
+  /** Twilio does not answer: what comes is left to the sweep, which asks it again with one row at a time. */
+  get upstreamDown(): boolean {
+    return this.gateway.down;
+  }
+
   /** Starts to reconcile a row whose lease is held. Failures are dealt with here; the promise tells of the end alone. */
-  drive(lease: Lease): Promise<void> {
-    const work =
-      this.stopped || this.driving.size >= DRIVEN_MAX ? this.leaveToOthers(lease) : this.run(lease);
+  drive(lease: Lease, { probe = false } = {}): Promise<void> {
+    const leave = this.stopped || this.driving.size >= DRIVEN_MAX || (this.upstreamDown && !probe);
+    const work = leave ? this.leaveToOthers(lease) : this.run(lease);
     const done = work.finally(() => this.driving.delete(lease));
     this.driving.set(lease, done);
     return done;
@@ -132,7 +139,7 @@ export class Reconciler implements BeforeApplicationShutdown {
     const aggregate = this.aggregate(lease.aggregate.name);
     for (;;) {
       try {
-        lease.newer = false;
+        if (lease.newer) lease.lookAgain();
         await aggregate.reconcile(lease);
         // A newer wish that has come meanwhile is ours to do.
         if (!lease.newer && (await this.store.release(lease))) return;
@@ -157,7 +164,7 @@ export class Reconciler implements BeforeApplicationShutdown {
     const hold = waits ? lease.waits < HELD_WAITS_MAX : pauseMs <= HELD_PAUSE_MAX_MS;
     try {
       await this.tellTrouble(lease, error);
-      if (!hold || this.stopped) {
+      if (!hold || this.stopped || this.upstreamDown) {
         await this.store.giveUp(lease, pauseMs, troubleOf(error));
         return false;
       }

@@ -59,6 +59,11 @@ export class TwilioGateway extends DirectoryGateway implements OnApplicationShut
     this.#http = http;
   }
 
+  /** Whether Twilio has stopped answering this process. */
+  get down(): boolean {
+    return this.calls.health.down;
+  }
+
   /** Lets the calls under way end, each within its time-out, and closes the connections. */
   onApplicationShutdown(): Promise<void> {
     return this.#http.close();

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TwilioError } from './twilio-error.js';
 import type { ListOptions, Sending } from './twilio.types.js';
+import { UpstreamHealth } from './upstream-health.js';
 
 /** Attempts of a read, the first one included. */
 const READ_ATTEMPTS = 3;
@@ -39,6 +40,7 @@ export interface Page<T> {
 /** How calls go out: so many at once, the caller's check before each, and what may be repeated without harm repeated. */
 export class UpstreamCalls {
   readonly #limit: ReturnType<typeof pLimit>;
+  readonly health = new UpstreamHealth();
 
   /** @param maxConcurrency calls under way at once in this process; further ones wait, without a time-out */
   constructor(maxConcurrency: number) {
@@ -49,8 +51,19 @@ export class UpstreamCalls {
   write<T>(sending: Sending, send: () => Promise<T>): Promise<T> {
     return this.#limit(async () => {
       await sending.beforeSend?.();
-      return await understood(send);
+      return await this.#noted(understood(send));
     });
+  }
+
+  async #noted<T>(answer: Promise<T>): Promise<T> {
+    try {
+      const result = await answer;
+      this.health.note(null);
+      return result;
+    } catch (error) {
+      this.health.note(error);
+      throw error;
+    }
   }
 
   /** A reading: repeated when it was not looked at, met another change, or lost its connection. */
@@ -60,7 +73,8 @@ export class UpstreamCalls {
       try {
         return await this.write(sending, send);
       } catch (error) {
-        const pauseMs = attempt < READ_ATTEMPTS ? pauseBeforeRepeat(error, attempt) : null;
+        const again = attempt < READ_ATTEMPTS && !this.health.down;
+        const pauseMs = again ? pauseBeforeRepeat(error, attempt) : null;
         if (pauseMs === null || pauseMs > budgetMs) throw error;
         budgetMs -= pauseMs;
         await delay(pauseMs);

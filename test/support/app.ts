@@ -63,12 +63,12 @@ export function useApp(env: Record<string, string> = {}): TestApp {
       return running();
     },
     get server() {
-      return running().getHttpServer() as Server;
+      return running().getHttpServer();
     },
     sandbox,
     database,
     get api() {
-      return new ApiClient(running().getHttpServer() as Server, key);
+      return new ApiClient(running().getHttpServer(), key);
     },
     baseUrl: () => running().getUrl(),
     sql: (text, values = []) => running().get(DataSource).query<unknown[]>(text, values),

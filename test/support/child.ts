@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export interface Child {
   readonly process: ChildProcess;
   /** What it wrote to both its outputs until now. */
-  output(): string;
+  readonly output: () => string;
   /** Settles with its exit status or the name of the signal that ended it. */
   readonly ended: Promise<number | string>;
 }

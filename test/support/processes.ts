@@ -5,7 +5,7 @@ export interface Running {
   readonly baseUrl: string;
   readonly pid: number;
   /** Everything it has printed. */
-  output(): string;
+  readonly output: () => string;
   signal(signal: NodeJS.Signals): void;
   /** Sends the signal, SIGTERM by default, and waits for the end: the exit status, or the signal that ended it. */
   end(signal?: NodeJS.Signals): Promise<number | string>;

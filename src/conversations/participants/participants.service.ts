@@ -206,7 +206,8 @@ export class ParticipantsService {
   ): Promise<Reply | null> {
     const wishId = await findWishTo(this.database, what, conversationId, participantId);
     const end = wishId === null ? null : await this.commands.awaitWish(wishId, waitMs);
-    if (end?.status === 409 && String(end.body).includes('"conversation_deleted"')) return end;
+    if (end?.status === 409 && typeof end.body === 'string' && end.body.includes('"conversation_deleted"'))
+      return end;
     if (end && end.status < 400 && what === 'remove') return new Reply(204, null);
     if (end || (wishId === null && waitMs > 0)) return null;
     const location = locationOf(conversationId, participantId);

@@ -158,7 +158,8 @@ export class Commands {
     if (!wish) return null;
     if (!wish.requestHash?.equals(command.requestHash)) throw new AppError('idempotency_key_reused');
     if (wish.erased) throw new AppError('answer_erased');
-    const reply = wish.settled ? toReply(wish.settled) : await this.awaitWish(wish.id, command.waitMs);
+    const end = wish.settled ? toReply(wish.settled) : await this.awaitWish(wish.id, command.waitMs);
+    const reply = located(end, wish.location);
     if (reply)
       return new Reply(reply.status, reply.body, { ...reply.headers, 'idempotent-replayed': 'true' });
     throw inProgress(wish.location);
@@ -172,8 +173,8 @@ function inProgress(location: string | null): AppError {
 }
 
 /** The same Location whether the end came from here or from what is stored. */
-function located(reply: Reply | null, location: string): Reply | null {
-  if (!reply || reply.status === 204 || reply.status >= 400) return reply;
+function located(reply: Reply | null, location: string | null): Reply | null {
+  if (!reply || location === null || reply.status === 204 || reply.status >= 400) return reply;
   return new Reply(reply.status, reply.body, { location, ...reply.headers });
 }
 

@@ -99,7 +99,7 @@ export class ChatCalls {
     work.change(participant, { state: 'removed' });
   }
 
-  /** Has the message in the conversation, once. Null when that has been recorded before. */
+  /** Has the message in the conversation, once; it wakes an inactive one. Null when it has been recorded before. */
   async ensureMessage(
     { lease, at, work }: Attempt,
     conversationSid: string,
@@ -118,6 +118,9 @@ export class ChatCalls {
           ...(message.mediaSid !== null && { mediaSid: message.mediaSid }),
         }));
       work.change(message, { twilioSid: sent.sid, index: sent.index, state: 'sent' });
+      const { conversation } = work.view;
+      if (conversation.state === 'inactive')
+        Object.assign(conversation, { state: 'active', updatedAt: new Date() });
       return sent;
     } catch (error) {
       if (!isFinal(error)) throw error;

@@ -57,8 +57,7 @@ export class ConversationCommands {
       location,
       write: async (tx, wishId) => {
         const locked = await lock(tx, id);
-        if (locked.state === 'closed' && spec.whenClosed !== 'allow')
-          throw new AppError('conversation_closed');
+        assertTakesCommands(locked, spec.whenClosed);
         const end = await spec.write?.(tx, locked, wishId);
         return end ?? this.reconciler.takeUp(tx, CONVERSATION, id);
       },
@@ -71,6 +70,14 @@ export class ConversationCommands {
 async function lock(tx: Queryable, id: string): Promise<LockedConversation> {
   const [locked] = await tx.query<LockedConversation>('conversations.lock', LOCK, [id]);
   if (!locked) throw new AppError('not_found', { detail: 'There is no such conversation.' });
-  if (locked.state === 'failed') throw new AppError('conversation_failed');
   return locked;
+}
+
+/** A failed conversation takes no command but its deletion, a closed one none that changes it. */
+export function assertTakesCommands(
+  { state }: { state: ConversationState },
+  whenClosed: 'refuse' | 'allow' = 'refuse',
+): void {
+  if (state === 'failed') throw new AppError('conversation_failed');
+  if (state === 'closed' && whenClosed === 'refuse') throw new AppError('conversation_closed');
 }

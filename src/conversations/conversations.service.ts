@@ -188,7 +188,8 @@ export class ConversationsService {
     if (
       (state !== 'active' && state !== 'inactive') ||
       twilioSid === null ||
-      Object.keys(timers).length === 0
+      // A message wakes an inactive one, with timers or without.
+      (state === 'active' && Object.keys(timers).length === 0)
     )
       return;
     const service = await this.services.findReady(conversation.serviceId);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.js';
 import { Reply } from './reply.js';
@@ -26,5 +26,13 @@ export function assertIfMatch(ifMatch: string | undefined, current: object): voi
   const tags = ifMatch.split(',').map((tag) => tag.trim());
   if (!tags.includes(etagOf(current))) {
     throw new AppError('precondition_failed', { detail: 'If-Match does not name the current version.' });
+  }
+}
+
+/** Refuses `If-Match` on what has no ETag, instead of passing over a condition that the caller relies on. */
+export class RefuseIfMatch implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    if (context.switchToHttp().getRequest<FastifyRequest>().headers['if-match'] === undefined) return true;
+    throw AppError.invalid('If-Match', 'this resource has no ETag: Twilio holds it');
   }
 }

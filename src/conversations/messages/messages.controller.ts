@@ -1,9 +1,21 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Query,
+  UseGuards,
+} from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
 import type { ErrorCode } from '../../common/errors/error-catalog.js';
 import { ApiCommand, ApiExamples, ApiFailures, pageOf } from '../../common/http/api-docs.js';
 import { CommandOf, type Command } from '../../common/http/command.js';
+import { RefuseIfMatch } from '../../common/http/etag.js';
 import type { Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
 import { COMMAND_FAILURES, GOES_ON } from '../command-docs.js';
@@ -104,6 +116,7 @@ export class MessagesController {
   }
 
   @Patch('messages/:message')
+  @UseGuards(RefuseIfMatch)
   @RequireScope('messages:write')
   @ApiOperation({ operationId: 'updateMessage', summary: 'Change a message' })
   @ApiCommand({ idempotencyKey: false })
@@ -124,6 +137,7 @@ export class MessagesController {
   }
 
   @Delete('messages/:message')
+  @UseGuards(RefuseIfMatch)
   @HttpCode(204)
   @RequireScope('messages:write')
   @ApiOperation({ operationId: 'deleteMessage', summary: 'Delete a message' })

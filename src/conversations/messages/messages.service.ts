@@ -8,12 +8,14 @@ import type { Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
 import { codePoints, isUuid } from '../../common/validation/text.js';
 import { Database, type Queryable } from '../../database/database.js';
+import { Commands } from '../../reconciler/commands.js';
 import { toAppError } from '../../twilio/to-app-error.js';
 import { TwilioError } from '../../twilio/twilio-error.js';
 import { TwilioGateway } from '../../twilio/twilio.gateway.js';
 import type { PagePosition, UpstreamMessage } from '../../twilio/twilio.types.js';
-import { ConversationCommands } from '../conversation-commands.js';
+import { assertTakesCommands, ConversationCommands } from '../conversation-commands.js';
 import { ConversationStore } from '../conversation-store.js';
+import { endWith } from '../conversation-work.js';
 import { messageOf } from '../conversation-writer.js';
 import type { ViewedParticipant } from '../conversation.dto.js';
 import type { ConversationEntity } from '../conversation.entity.js';
@@ -45,6 +47,7 @@ export class MessagesService {
     private readonly database: Database,
     private readonly conversations: ConversationsService,
     private readonly services: ChatServicesService,
+    private readonly commands: Commands,
     private readonly writer: ConversationCommands,
     private readonly store: ConversationStore,
     private readonly permissions: RolePermissions,
@@ -52,21 +55,26 @@ export class MessagesService {
   ) {}
 
   async sendAsSystem(command: Command, caller: Caller, path: string, body: SystemMessageDto): Promise<Reply> {
-    const conversation = await this.conversations.find(caller.serviceId, path);
-    return this.send(command, conversation, messageOf(where(conversation), body), null);
+    return this.commands.orReplay(command, caller.serviceId, async () => {
+      const conversation = await this.conversations.find(caller.serviceId, path);
+      return this.send(command, conversation, messageOf(where(conversation), body), null);
+    });
   }
 
   /** On behalf of a participant who is in, as far as its role permits. */
   async sendAs(command: Command, caller: Caller, path: string, body: CreateMessageDto): Promise<Reply> {
-    const conversation = await this.conversations.find(caller.serviceId, path);
-    const author = await this.actor(conversation, body.author);
-    const wanted = body.mediaSid === undefined ? ['sendMessage'] : ['sendMessage', 'sendMediaMessage'];
-    await this.permissions.assert(caller.serviceId, author.participant, ...wanted);
-    const row = messageOf(where(conversation), body, {
-      authorId: author.participant.id,
-      mediaSid: body.mediaSid ?? null,
+    return this.commands.orReplay(command, caller.serviceId, async () => {
+      const conversation = await this.conversations.find(caller.serviceId, path);
+      assertTakesCommands(conversation);
+      const author = await this.actor(conversation, body.author);
+      const wanted = body.mediaSid === undefined ? ['sendMessage'] : ['sendMessage', 'sendMediaMessage'];
+      await this.permissions.assert(caller.serviceId, author.participant, ...wanted);
+      const row = messageOf(where(conversation), body, {
+        authorId: author.participant.id,
+        mediaSid: body.mediaSid ?? null,
+      });
+      return this.send(command, conversation, row, author);
     });
-    return this.send(command, conversation, row, author);
   }
 
   async list(caller: Caller, path: string, query: ListMessagesQuery): Promise<Page<MessageResponse>> {
@@ -98,12 +106,15 @@ export class MessagesService {
   ): Promise<Reply> {
     const found = await this.find(caller, path, message);
     const { conversation, people } = found;
+    assertTakesCommands(conversation);
     const sent = assertSent(found);
     const changes = [
       ...(body === undefined ? [] : ['Message']),
       ...(attributes === undefined ? [] : ['MessageAttributes']),
     ];
     await this.assertActor(found, actor, ...changes.map((what) => permissionsTo('edit', what)));
+    const location = `/v1/conversations/${conversation.id}/messages/${sent.sid}`;
+    const shown = MessageResponse.from(sent, people);
     const newAttributes = attributes === undefined ? undefined : (attributes ?? {});
     return this.writer.run(command, conversation, {
       kind: 'update_message',
@@ -112,8 +123,9 @@ export class MessagesService {
         ...(body !== undefined && { body }),
         ...(newAttributes !== undefined && { attributes: newAttributes }),
       },
-      location: `/v1/conversations/${conversation.id}/messages/${sent.sid}`,
-      pending: () => Promise.resolve(MessageResponse.from(sent, people)),
+      location,
+      write: () => Promise.resolve(changes.length === 0 ? endWith(200, shown, location) : undefined),
+      pending: () => Promise.resolve(shown),
     });
   }
 
@@ -124,6 +136,7 @@ export class MessagesService {
     actor: string | undefined,
   ): Promise<Reply> {
     const found = await this.find(caller, path, message);
+    assertTakesCommands(found.conversation);
     const sent = assertSent(found);
     await this.assertActor(found, actor, permissionsTo('delete', 'Message'));
     return this.writer.run(command, found.conversation, {

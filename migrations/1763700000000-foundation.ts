@@ -62,12 +62,14 @@ const TABLES = [
     attributes json not null default '{}',
     status text not null default 'active'
       constraint ck_identities_status check (status in ('active', 'suspended', 'erased')),
+    ${RECONCILED},
     ${TIMES},
     constraint uq_identities_external_id unique (service_id, external_id),
     constraint uq_identities_twilio_identity unique (service_id, twilio_identity),
     constraint uq_identities_twilio_sid unique (service_id, twilio_sid)
   )`,
   `create index idx_identities_service on identities (service_id, id)`,
+  `create index idx_identities_due_at on identities (due_at) where due_at is not null`,
   `create table conversations (
     id uuid constraint pk_conversations primary key,
     service_id uuid not null constraint fk_conversations_service references chat_services,

@@ -1,13 +1,21 @@
 import { Body, Controller, Get, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
-import { ApiExamples, ApiFailures, ApiIdempotent, ApiIfMatch, pageOf } from '../common/http/api-docs.js';
+import {
+  ApiExamples,
+  ApiCommand,
+  ApiFailures,
+  ApiIdempotent,
+  ApiIfMatch,
+  pageOf,
+} from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { IfMatchOf, withEtag } from '../common/http/etag.js';
 import type { Page } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
 import {
-  CreateIdentityDto,
+  AssignServiceRoleDto,
+  CreateIdentityWithRoleDto,
   IdentityResponse,
   ListIdentitiesQuery,
   UpdateIdentityDto,
@@ -25,7 +33,7 @@ export class IdentitiesController {
   @RequireScope('identities:write')
   @ApiOperation({ operationId: 'createIdentity', summary: 'Make a person or bot known' })
   @ApiIdempotent()
-  @ApiExamples(CreateIdentityDto, {
+  @ApiExamples(CreateIdentityWithRoleDto, {
     customer: {
       kind: 'customer',
       externalId: 'cust-42',
@@ -35,11 +43,27 @@ export class IdentitiesController {
     agent: { kind: 'agent', externalId: 'agent-7' },
   })
   @ApiResponse({ status: 201, type: IdentityResponse })
-  @ApiFailures('validation_failed', 'missing_scope', 'identity_exists', 'idempotency_key_reused')
+  @ApiResponse({
+    status: 202,
+    type: IdentityResponse,
+    description: 'With a role: not finished in time; it goes on.',
+  })
+  @ApiFailures(
+    'validation_failed',
+    'missing_scope',
+    'identity_exists',
+    'idempotency_in_progress',
+    'idempotency_key_reused',
+    'upstream_refused',
+    'upstream_auth_failed',
+    'upstream_unavailable',
+    'upstream_rate_limited',
+    'upstream_timeout',
+  )
   create(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
-    @Body() body: CreateIdentityDto,
+    @Body() body: CreateIdentityWithRoleDto,
   ): Promise<Reply> {
     return this.identities.create(command, caller, body);
   }
@@ -102,5 +126,33 @@ export class IdentitiesController {
     @IfMatchOf() ifMatch: string | undefined,
   ): Promise<Reply> {
     return withEtag(await this.identities.update(caller, identity, body, ifMatch));
+  }
+
+  @Put(':identity/service-role')
+  @RequireScope('roles:write')
+  @ApiOperation({ operationId: 'assignServiceRole', summary: 'Give an identity a service role' })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiExamples(AssignServiceRoleDto, { user: { role: 'service user' } })
+  @ApiResponse({ status: 200, type: IdentityResponse })
+  @ApiResponse({ status: 202, type: IdentityResponse, description: 'Not finished in time; it goes on.' })
+  @ApiFailures(
+    'validation_failed',
+    'missing_scope',
+    'identity_suspended',
+    'not_found',
+    'uri_too_long',
+    'upstream_refused',
+    'upstream_auth_failed',
+    'upstream_unavailable',
+    'upstream_rate_limited',
+    'upstream_timeout',
+  )
+  assignServiceRole(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('identity') identity: string,
+    @Body() { role }: AssignServiceRoleDto,
+  ): Promise<Reply> {
+    return this.identities.assignServiceRole({ ...command, idempotencyHash: null }, caller, identity, role);
   }
 }

@@ -16,11 +16,13 @@ import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import {
   IdentityResponse,
   type CreateIdentityDto,
+  type CreateIdentityWithRoleDto,
   type ListIdentitiesQuery,
   type UpdateIdentityDto,
   type UpsertIdentityDto,
 } from './identity.dto.js';
 import { IdentityEntity, twilioIdentityOf } from './identity.entity.js';
+import { ServiceRoles } from './service-roles.js';
 
 const INSERT = `
   insert into identities (id, service_id, kind, external_id, display_name, twilio_identity, attributes, created_at,
@@ -36,10 +38,17 @@ export class IdentitiesService {
     private readonly commands: Commands,
     private readonly services: ChatServicesService,
     private readonly gateway: TwilioGateway,
+    private readonly serviceRoles: ServiceRoles,
   ) {}
 
-  create(command: Command, caller: Caller, body: CreateIdentityDto): Promise<Reply> {
+  async create(command: Command, caller: Caller, body: CreateIdentityWithRoleDto): Promise<Reply> {
     const entity = newIdentity(caller.serviceId, body);
+    if (body.serviceRole !== undefined) {
+      return this.serviceRoles.wish(command, caller, entity, body.serviceRole, async (tx) => {
+        const inserted = await tx.query('identities.insert', INSERT, insertValues(entity));
+        if (inserted.length === 0) throw await identityExists(tx, caller.serviceId, body.externalId);
+      });
+    }
     return this.commands.record(command, {
       serviceId: caller.serviceId,
       kind: 'create_identity',
@@ -124,6 +133,14 @@ export class IdentitiesService {
     const page = toPage(rows, query.limit);
     const addresses = await this.addressesOf(page.data.map(({ id }) => id));
     return { ...page, data: page.data.map((row) => IdentityResponse.from(row, addresses.get(row.id) ?? [])) };
+  }
+
+  /** Gives the person's User at Twilio a service role. */
+  async assignServiceRole(command: Command, caller: Caller, path: string, role: string): Promise<Reply> {
+    const entity = await this.find(caller.serviceId, path);
+    if (entity.status === 'erased')
+      throw new AppError('identity_suspended', { detail: 'The identity is erased.' });
+    return this.serviceRoles.wish(command, caller, entity, role);
   }
 
   /** An identity of the chat service, by our id or its `US…`. */

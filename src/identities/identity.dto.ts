@@ -41,6 +41,27 @@ export class CreateIdentityDto {
   attributes?: Record<string, unknown> | null;
 }
 
+export class CreateIdentityWithRoleDto extends CreateIdentityDto {
+  @ApiPropertyOptional({
+    maxLength: 256,
+    example: 'service user',
+    description: 'Friendly name or sid of a service role. Needs the scope roles:write as well.',
+  })
+  @IfGiven()
+  @IsLine(256)
+  serviceRole?: string;
+}
+
+export class AssignServiceRoleDto {
+  @ApiProperty({
+    maxLength: 256,
+    example: 'service user',
+    description: 'Friendly name or sid of a service role.',
+  })
+  @IsLine(256)
+  role!: string;
+}
+
 export class UpsertIdentityDto extends OmitType(CreateIdentityDto, ['externalId', 'kind']) {
   @ApiPropertyOptional({
     enum: PRESETS,

@@ -46,21 +46,42 @@ export class RolesService {
     return resolved;
   }
 
-  private async conversationRoles(service: ReadyChatService): Promise<UpstreamRole[]> {
+  /** Resolves a role of type `service`, which users bear, by its friendly name or sid; refused where it is no such. */
+  async resolveServiceRole(
+    serviceId: string,
+    field: string,
+    name: string,
+  ): Promise<{ name: string; sid: string }> {
+    const service = await this.services.findReady(serviceId);
+    if (!service) throw new AppError('unavailable', { headers: { 'retry-after': '1' } });
+    const role = only(await this.rolesOf(service, 'service'), 'service', field, name);
+    return { name: shownName(role.friendlyName), sid: role.sid };
+  }
+
+  private conversationRoles(service: ReadyChatService): Promise<UpstreamRole[]> {
+    return this.rolesOf(service, 'conversation');
+  }
+
+  private async rolesOf(service: ReadyChatService, type: UpstreamRole['type']): Promise<UpstreamRole[]> {
     try {
       const roles = await this.gateway.listRoles({ serviceSid: service.twilioSid });
-      return roles.filter((role) => role.type === 'conversation');
+      return roles.filter((role) => role.type === type);
     } catch (error) {
       throw error instanceof TwilioError ? toAppError(error) : error;
     }
   }
 }
 
-function pick(known: UpstreamRole[], service: ReadyChatService, field: string, name: string): ResolvedRole {
+function only(known: UpstreamRole[], type: UpstreamRole['type'], field: string, name: string): UpstreamRole {
   const matches = known.filter((role) => role.sid === name || shownName(role.friendlyName) === name);
   const [role] = matches;
-  if (!role) throw AppError.invalid(field, `the chat service has no conversation role "${name}"`);
+  if (!role) throw AppError.invalid(field, `the chat service has no ${type} role "${name}"`);
   if (matches.length > 1) throw AppError.invalid(field, `several roles are called "${name}": give the sid`);
+  return role;
+}
+
+function pick(known: UpstreamRole[], service: ReadyChatService, field: string, name: string): ResolvedRole {
+  const role = only(known, 'conversation', field, name);
   const preset = [...service.presetSids].find(([, sid]) => sid === role.sid)?.[0];
   return preset ? { name: preset, sid: null } : { name: shownName(role.friendlyName), sid: role.sid };
 }

@@ -1,0 +1,108 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { ChatServicesService } from '../chat-services/chat-services.service.js';
+import { renderProblem } from '../common/errors/problem.js';
+import { Database } from '../database/database.js';
+import type { Aggregate } from '../reconciler/aggregate.js';
+import type { Lease } from '../reconciler/lease.js';
+import { NotReady } from '../reconciler/pause.js';
+import { Reconciler } from '../reconciler/reconciler.js';
+import { findOpenWishes, type OpenWish } from '../reconciler/wish-store.js';
+import { toAppError } from '../twilio/to-app-error.js';
+import { TwilioError } from '../twilio/twilio-error.js';
+import { TwilioGateway } from '../twilio/twilio.gateway.js';
+import type { At, UpstreamUser } from '../twilio/twilio.types.js';
+import { IdentityResponse } from './identity.dto.js';
+import { IdentityEntity } from './identity.entity.js';
+import type { ServiceRoleWish } from './service-roles.js';
+
+export const IDENTITY = 'identity';
+
+/** An identity is settled when its User at Twilio bears the service role that is wanted. */
+@Injectable()
+export class IdentityAggregate implements Aggregate, OnModuleInit {
+  readonly name = IDENTITY;
+  readonly table = 'identities';
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly database: Database,
+    private readonly services: ChatServicesService,
+    private readonly gateway: TwilioGateway,
+    private readonly reconciler: Reconciler,
+  ) {}
+
+  onModuleInit(): void {
+    this.reconciler.register(this);
+  }
+
+  async reconcile(lease: Lease): Promise<void> {
+    const identity = await this.load(lease.id);
+    const service = await this.services.findReady(identity.serviceId);
+    if (!service) {
+      throw new NotReady('The chat service', await this.services.findTrouble(identity.serviceId));
+    }
+    const at = { serviceSid: service.twilioSid, beforeSend: lease.beforeSend };
+    const wishes = await findOpenWishes(this.database, lease.id);
+    if (wishes.length > 0) lease.worked = true;
+    else if (lease.takenOver) await this.lookForLateLandings(lease, at, identity);
+    for (const wish of wishes) await this.assign(lease, at, identity.twilioIdentity, wish);
+  }
+
+  /** A call that was given up may have put an older role in place of the last one. */
+  private async lookForLateLandings(lease: Lease, at: At, { twilioIdentity }: IdentityEntity): Promise<void> {
+    const [last] = await this.database.query<{ payload: ServiceRoleWish }>(
+      'identities.last-role',
+      `select payload from wishes where aggregate_id = $1 and kind = 'service_role' and status < 300
+      order by id desc limit 1`,
+      [lease.id],
+    );
+    const user = last && (await this.gateway.findUser(at, twilioIdentity));
+    if (user && user.roleSid !== last.payload.roleSid) {
+      await this.gateway.updateUser(at, user.sid, { roleSid: last.payload.roleSid });
+    }
+    lease.looked = true;
+  }
+
+  private async assign(lease: Lease, at: At, twilioIdentity: string, wish: OpenWish): Promise<void> {
+    const { role, roleSid, created } = wish.payload as unknown as ServiceRoleWish;
+    try {
+      const user = await this.ensureUser(at, twilioIdentity, roleSid);
+      await this.record(lease, user.sid, role);
+      const answer = JSON.stringify(IdentityResponse.from(await this.load(lease.id), []));
+      const location = `/v1/identities/${lease.id}`;
+      await this.reconciler.settleWish(lease, wish.id, { status: created ? 201 : 200, answer, location });
+    } catch (error) {
+      if (!(error instanceof TwilioError) || error.kind !== 'refused') throw error;
+      const problem = renderProblem(toAppError(error), wish);
+      const end = { status: problem.status, answer: JSON.stringify(problem), location: null };
+      await this.reconciler.settleWish(lease, wish.id, end);
+    }
+  }
+
+  /** Looked up first, whoever may have made it: the person by joining a conversation, or a call that was given up. */
+  private async ensureUser(at: At, identity: string, roleSid: string): Promise<UpstreamUser> {
+    const known = await this.gateway.findUser(at, identity);
+    if (known) return known.roleSid === roleSid ? known : this.gateway.updateUser(at, known.sid, { roleSid });
+    try {
+      return await this.gateway.createUser(at, { identity, roleSid });
+    } catch (error) {
+      if (!(error instanceof TwilioError) || error.kind !== 'already_exists') throw error;
+      return this.gateway.updateUser(at, identity, { roleSid });
+    }
+  }
+
+  private async record(lease: Lease, twilioSid: string, role: string): Promise<void> {
+    const rows = await this.database.query(
+      'identities.service-role',
+      `update identities set twilio_sid = $3, service_role = $4, updated_at = now()
+      where id = $1 and lease_token = $2 returning id`,
+      [lease.id, lease.token, twilioSid, role],
+    );
+    lease.assertHeld(rows);
+  }
+
+  private load(id: string): Promise<IdentityEntity> {
+    return this.dataSource.getRepository(IdentityEntity).findOneByOrFail({ id });
+  }
+}

@@ -63,7 +63,7 @@ describe('authentication', () => {
 
 describe('scopes', () => {
   it.each(ROUTES)('403: %s %s refuses a key that lacks its scope', async (method, path, scopes) => {
-    const others: Scope[] = ['webhooks:admin', 'roles:write', 'identities:erase'];
+    const others: Scope[] = ['webhooks:admin', 'identities:erase'];
     const { key } = await callerWith(running.api, ...others);
     const problem = expectProblem(await call(method, path, key), 'missing_scope');
     expect(problem.detail).toContain(scopes[0]);

@@ -142,6 +142,7 @@ describe('examples', () => {
       ['updateParticipant', (ids) => ({ path: { ...inChat(ids), participant: 'agent-7' } })],
       ['transferConversation', (ids) => ({ path: inChat(ids) })],
       ['closeConversation', (ids) => ({ path: inChat(ids) })],
+      ['assignServiceRole', ({ createIdentity }) => ({ path: { identity: createIdentity } })],
       ['createApiKey', () => ({})],
       ['createService', ({ strange }) => ({ body: { adopt: { twilioSid: strange } } })],
       ['updateService', ({ createService }) => ({ path: { id: createService } })],

@@ -31,6 +31,7 @@ export const ROUTES: [Method, string, Scope[]][] = [
   ['get', '/v1/identities', ['identities:read']],
   ['get', `/v1/identities/${NOBODYS_ID}`, ['identities:read']],
   ['patch', `/v1/identities/${NOBODYS_ID}`, ['identities:write']],
+  ['put', `/v1/identities/${NOBODYS_ID}/service-role`, ['roles:write']],
   ['post', '/v1/tokens', ['tokens:mint']],
   ['post', '/v1/api-keys', ['admin']],
   ['get', '/v1/api-keys', ['admin']],

@@ -5,7 +5,7 @@ import type { Reply } from '../common/http/reply.js';
 import type { Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
 import { Reconciler } from '../reconciler/reconciler.js';
-import type { SettledWish } from '../reconciler/wish-store.js';
+import { findOpenWishes, type OpenWish, type SettledWish } from '../reconciler/wish-store.js';
 import { CONVERSATION, type ConversationWishKind } from './conversation.aggregate.js';
 import type { ConversationEntity, ConversationState, Timers } from './conversation.entity.js';
 
@@ -80,4 +80,20 @@ export function assertTakesCommands(
 ): void {
   if (state === 'failed') throw new AppError('conversation_failed');
   if (state === 'closed' && whenClosed === 'refuse') throw new AppError('conversation_closed');
+}
+
+/**
+ * `If-Match` is about what a resource will be: while a change of it is wished and not done, no version that could be
+ * read is the one that is changed.
+ */
+export async function assertNoneUnderWay(
+  tx: Queryable,
+  conversationId: string,
+  wishId: string,
+  changes: (wish: OpenWish) => boolean,
+): Promise<void> {
+  const open = await findOpenWishes(tx, conversationId);
+  if (open.some((wish) => wish.id !== wishId && changes(wish))) {
+    throw new AppError('precondition_failed', { detail: 'A change that was asked for before is under way.' });
+  }
 }

@@ -10,7 +10,14 @@ import { TwilioError } from '../twilio/twilio-error.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import { ChatCalls, deletedAtTwilio } from './chat-calls.js';
 import { ConversationStore } from './conversation-store.js';
-import { endWithProblem, Refusal, type Attempt, type ConversationWork } from './conversation-work.js';
+import {
+  endWith,
+  endWithProblem,
+  Refusal,
+  type Attempt,
+  type ConversationWork,
+} from './conversation-work.js';
+import { ConversationResponse } from './conversation.dto.js';
 import { uniqueNameOf } from './conversation.entity.js';
 import { LifecycleWishes } from './lifecycle-wishes.js';
 import { MessageWishes } from './messages/message-wishes.js';
@@ -184,7 +191,12 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
     }
     for (const message of work.messages)
       if (message.state === 'sending') work.change(message, { state: 'failed' });
-    return work.wishes.map((wish) => ({ wish, end: endWithProblem(wish, error) }));
+    const done = endWith(200, ConversationResponse.from(work.view));
+    return work.wishes.map((wish) => ({
+      wish,
+      // Whoever wanted it closed has what he wanted.
+      end: state === 'closed' && wish.kind === 'close' ? done : endWithProblem(wish, error),
+    }));
   }
 
   /**

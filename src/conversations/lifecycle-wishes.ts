@@ -60,10 +60,11 @@ export class LifecycleWishes {
   /** The last word first; one that is refused leaves the conversation open. What is closed already is closed. */
   async close(attempt: Attempt, sid: string, { payload }: OpenWish): Promise<SettledWish> {
     const { at, work } = attempt;
-    const messageId = payload['messageId'];
-    if (messageId !== undefined) {
-      const message = work.messages.find(({ id }) => id === messageId);
-      if (message) await this.calls.ensureMessage(attempt, sid, message);
+    const message = work.messages.find(({ id }) => id === payload['messageId']);
+    if (message) {
+      await this.calls.ensureMessage(attempt, sid, message).catch((error: unknown) => {
+        if (!(error instanceof Refusal) || error.error.code !== 'conversation_closed') throw error;
+      });
     }
     await this.gateway.updateConversation(at, sid, { state: 'closed' }).catch((error: unknown) => {
       if (!(error instanceof TwilioError) || error.kind !== 'closed') refuse(error);
@@ -77,17 +78,22 @@ export class LifecycleWishes {
     const { work } = attempt;
     const { from, to, messageId } = payload as unknown as TransferWish;
     const leaving = work.participant(from).participant;
+    const coming = work.participant(to);
+    const message = work.messages.find(({ id }) => id === messageId);
+    // The same again, asked for while the first was under way: there is nothing to do, nor to say.
+    if (leaving.state === 'removed' && coming.participant.state === 'joined') {
+      if (message) work.change(message, { state: 'failed' });
+      return endWith(200, ConversationResponse.from(work.view));
+    }
     try {
-      await this.calls.ensureParticipant(
-        attempt,
-        sid,
-        work.participant(to),
-        await this.calls.present(attempt, sid),
-      );
-      const message = work.messages.find(({ id }) => id === messageId);
+      const present = await this.calls.present(attempt, sid);
+      await this.calls.ensureParticipant(attempt, sid, coming, present);
       if (message) await this.calls.ensureMessage(attempt, sid, message);
     } catch (error) {
-      if (error instanceof Refusal) work.change(leaving, { state: 'joined' });
+      if (error instanceof Refusal) {
+        if (leaving.state === 'removing') work.change(leaving, { state: 'joined' });
+        if (message) work.change(message, { state: 'failed' });
+      }
       throw error;
     }
     await this.calls.ensureRemoved(attempt, sid, leaving);

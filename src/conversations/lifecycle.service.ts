@@ -10,11 +10,18 @@ import { Database, type Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import type { Lease } from '../reconciler/lease.js';
-import { blankAnswers, endWish, findOpenWishes, findWish } from '../reconciler/wish-store.js';
+import {
+  blankAnswers,
+  endWish,
+  findOpenWishes,
+  findWish,
+  type OpenWish,
+  type SettledWish,
+} from '../reconciler/wish-store.js';
 import { WishWaiters } from '../reconciler/wish-waiters.js';
-import { RolesService } from '../roles/roles.service.js';
+import { RolesService, type ResolvedRole } from '../roles/roles.service.js';
 import { CONVERSATION } from './conversation.aggregate.js';
-import { ConversationCommands } from './conversation-commands.js';
+import { assertNoneUnderWay, ConversationCommands } from './conversation-commands.js';
 import { endWith } from './conversation-work.js';
 import { messageOf, participantOf, timersOf } from './conversation-writer.js';
 import type { ConversationEntity } from './conversation.entity.js';
@@ -25,11 +32,15 @@ import type {
   UpdateConversationDto,
 } from './lifecycle.dto.js';
 import type { ConversationChangeWish, TransferWish } from './lifecycle-wishes.js';
+import type { MessageEntity } from './messages/message.entity.js';
 import { insertMessage } from './messages/message-rows.js';
 import { assertFits } from './messages/messages.service.js';
 import {
+  assertRoom,
   insertParticipant,
   isIn,
+  isSame,
+  markRemoving,
   namedBy,
   participantRows,
   sameAs,
@@ -68,10 +79,14 @@ export class LifecycleService {
       kind: 'update',
       payload,
       location: locationOf(conversation),
-      write: async (tx) => {
+      write: async (tx, _, wishId) => {
         if (ifMatch === undefined && Object.keys(payload).length > 0) return;
         const shown = await this.conversations.show(conversation.id, tx);
         assertIfMatch(ifMatch, shown);
+        if (ifMatch !== undefined && ifMatch.trim() !== '*') {
+          const changesIt = ({ kind }: OpenWish) => !kind.endsWith('_message');
+          await assertNoneUnderWay(tx, conversation.id, wishId, changesIt);
+        }
         if (Object.keys(payload).length === 0) return endWith(200, shown, locationOf(conversation));
       },
       pending: () => this.conversations.show(conversation.id),
@@ -85,22 +100,20 @@ export class LifecycleService {
     path: string,
     { systemMessage }: CloseConversationDto,
   ): Promise<Reply> {
-    const conversation = await this.conversations.find(caller.serviceId, path);
-    const message = systemMessage && messageOf(where(conversation), systemMessage);
-    return this.writer.run(command, conversation, {
-      kind: 'close',
-      payload: message ? { messageId: message.id } : {},
-      location: locationOf(conversation),
-      whenClosed: 'allow',
-      write: async (tx, { state }) => {
-        if (state === 'closed') {
-          return endWith(200, await this.conversations.show(conversation.id, tx), locationOf(conversation));
-        }
-        if (!message) return;
-        await assertFits(tx, conversation.id, message.body, 'systemMessage.body');
-        await insertMessage(tx, message);
-      },
-      pending: () => this.conversations.show(conversation.id),
+    return this.commands.orReplay(command, caller.serviceId, async () => {
+      const conversation = await this.conversations.find(caller.serviceId, path);
+      const message = systemMessage && messageOf(where(conversation), systemMessage);
+      return this.writer.run(command, conversation, {
+        kind: 'close',
+        payload: message ? { messageId: message.id } : {},
+        location: locationOf(conversation),
+        whenClosed: 'allow',
+        write: async (tx, { state }) => {
+          if (state === 'closed') return this.asItIs(tx, conversation);
+          if (message) await writeLastWord(tx, message);
+        },
+        pending: () => this.conversations.show(conversation.id),
+      });
     });
   }
 
@@ -109,50 +122,59 @@ export class LifecycleService {
     command: Command,
     caller: Caller,
     path: string,
-    { from, to, systemMessage }: TransferConversationDto,
+    body: TransferConversationDto,
   ): Promise<Reply> {
-    const conversation = await this.conversations.find(caller.serviceId, path);
-    const asked = to.role
-      ? (await this.roles.resolveConversationRoles(caller.serviceId, new Map([['to.role', to.role]]))).get(
-          'to.role',
-        )
-      : undefined;
-    const message = systemMessage && messageOf(where(conversation), systemMessage);
-    const payload: TransferWish = { from: '', to: uuidv7(), ...(message && { messageId: message.id }) };
-    return this.writer.run(command, conversation, {
-      kind: 'transfer',
-      payload,
-      location: locationOf(conversation),
-      write: async (tx, _, wishId) => {
-        const rows = await participantRows(tx, conversation.id);
-        const leaving = namedBy(rows, from);
-        if (!leaving || leaving.state === 'failed') throw new AppError('participant_not_found');
-        const [identity = null] = await resolvePeople(tx, caller.serviceId, [to], () => 'to');
-        const there = sameAs(rows, identity, to);
-        if (there?.id === leaving.id) throw AppError.invalid('to', 'is the same as from');
-        if (!isIn(leaving)) {
-          if (there)
-            return endWith(200, await this.conversations.show(conversation.id, tx), locationOf(conversation));
-          throw new AppError('participant_not_found', { detail: `${from} has left.` });
-        }
-        const inherited = leaving.role === null ? undefined : { name: leaving.role, sid: leaving.roleSid };
-        const kind = identity?.kind ?? to.kind ?? 'customer';
-        if (!there) {
-          await insertParticipant(
-            tx,
-            participantOf(where(conversation), to, identity, kind, asked ?? inherited, payload.to),
-          );
-        }
-        const found: TransferWish = { ...payload, from: leaving.id, to: there?.id ?? payload.to };
-        await tx.query('conversations.amend-wish', AMEND_WISH, [wishId, JSON.stringify(found)]);
-        await tx.query('participants.removing', REMOVING, [leaving.id]);
-        if (message) {
-          await assertFits(tx, conversation.id, message.body, 'systemMessage.body');
-          await insertMessage(tx, message);
-        }
-      },
-      pending: () => this.conversations.show(conversation.id),
+    return this.commands.orReplay(command, caller.serviceId, async () => {
+      const conversation = await this.conversations.find(caller.serviceId, path);
+      const { role } = body.to;
+      const names = new Map(role ? [['to.role', role]] : []);
+      const roles = await this.roles.resolveConversationRoles(caller.serviceId, names);
+      return this.writer.run(command, conversation, {
+        kind: 'transfer',
+        payload: {},
+        location: locationOf(conversation),
+        write: (tx, _, wishId) => this.writeTransfer(tx, conversation, wishId, body, roles.get('to.role')),
+        pending: () => this.conversations.show(conversation.id),
+      });
     });
+  }
+
+  private async writeTransfer(
+    tx: Queryable,
+    conversation: ConversationEntity,
+    wishId: string,
+    { from, to, systemMessage }: TransferConversationDto,
+    asked: ResolvedRole | undefined,
+  ): Promise<SettledWish | void> {
+    const rows = await participantRows(tx, conversation.id, wishId);
+    const leaving = namedBy(rows, from);
+    if (!leaving || leaving.state === 'failed') throw new AppError('participant_not_found');
+    const [identity = null] = await resolvePeople(tx, conversation.serviceId, [to], () => 'to');
+    if (isSame(leaving, identity, to)) throw AppError.invalid('to', 'is the same as from');
+    const there = sameAs(rows, identity, to);
+    if (!isIn(leaving)) {
+      if (there) return this.asItIs(tx, conversation);
+      throw new AppError('participant_not_found', { detail: `${from} has left.` });
+    }
+    const wish: TransferWish = { from: leaving.id, to: there?.id ?? uuidv7() };
+    if (!there) {
+      assertRoom(rows, to, 'to.');
+      const inherited = leaving.role === null ? undefined : { name: leaving.role, sid: leaving.roleSid };
+      const kind = identity?.kind ?? to.kind ?? 'customer';
+      const row = participantOf(where(conversation), to, identity, kind, asked ?? inherited, wish.to);
+      await insertParticipant(tx, row);
+    }
+    const message = systemMessage && messageOf(where(conversation), systemMessage);
+    if (message) {
+      await writeLastWord(tx, message);
+      wish.messageId = message.id;
+    }
+    await markRemoving(tx, leaving.id);
+    await tx.query('conversations.amend-wish', AMEND_WISH, [wishId, JSON.stringify(wish)]);
+  }
+
+  private async asItIs(tx: Queryable, conversation: ConversationEntity): Promise<SettledWish> {
+    return endWith(200, await this.conversations.show(conversation.id, tx), locationOf(conversation));
   }
 
   /**
@@ -162,29 +184,29 @@ export class LifecycleService {
   async delete(command: Command, caller: Caller, path: string): Promise<Reply> {
     const conversation = await this.conversations.find(caller.serviceId, path, { withDeleted: true });
     const ended: string[] = [];
-    const end = conversation.deletedAt
-      ? await this.joinDeletion(command, conversation)
-      : await this.commands.fulfil(command, {
-          serviceId: conversation.serviceId,
-          aggregate: CONVERSATION,
-          aggregateId: conversation.id,
-          kind: 'delete',
-          location: locationOf(conversation),
-          write: (tx, wishId) => this.markDeleted(tx, conversation.id, wishId, ended),
-          committed: () => void this.waiters.check(ended),
-          pending: () => Promise.resolve({}),
-        });
+    const run = () =>
+      this.commands.fulfil(command, {
+        serviceId: conversation.serviceId,
+        aggregate: CONVERSATION,
+        aggregateId: conversation.id,
+        kind: 'delete',
+        location: locationOf(conversation),
+        write: (tx, wishId) => this.markDeleted(tx, conversation.id, wishId, ended),
+        committed: () => void this.waiters.check(ended),
+        pending: () => Promise.resolve({}),
+      });
+    const end = await run().catch((error: unknown) => {
+      if (error instanceof BeingDeleted) return this.joinDeletion(command, conversation);
+      throw error;
+    });
     return end.status === 202 ? new Reply(202, null) : end;
   }
 
   /** Takes the row out of the hands of whoever works on it, and ends what is open about it. */
   private async markDeleted(tx: Queryable, id: string, wishId: string, ended: string[]): Promise<Lease> {
+    const marked = await tx.query('conversations.mark-deleted', MARK_DELETED, [id]);
+    if (marked.length === 0) throw new BeingDeleted();
     const lease = await this.reconciler.seize(tx, CONVERSATION, id);
-    await tx.query(
-      'conversations.mark-deleted',
-      'update conversations set deleted_at = now() where id = $1',
-      [id],
-    );
     await blankAnswers(tx, id);
     const error = new AppError('conversation_deleted', { detail: 'It has been deleted.' });
     for (const wish of await findOpenWishes(tx, id)) {
@@ -203,9 +225,19 @@ export class LifecycleService {
   }
 }
 
-const REMOVING = `update participants set state = 'removing', updated_at = now() where id = $1`;
+/** Thrown within the transaction: another call has asked for the deletion before. */
+class BeingDeleted extends Error {}
+
+const MARK_DELETED = `
+  update conversations set deleted_at = now() where id = $1 and deleted_at is null returning id`;
 
 const AMEND_WISH = 'update wishes set payload = $2::json where id = $1';
+
+/** A message that a command says by itself. */
+async function writeLastWord(tx: Queryable, message: MessageEntity): Promise<void> {
+  await assertFits(tx, message.conversationId, message.body, 'systemMessage.body');
+  await insertMessage(tx, message);
+}
 
 const where = ({ id }: ConversationEntity) => ({ id, createdAt: new Date() });
 const locationOf = ({ id }: ConversationEntity): string => `/v1/conversations/${id}`;

@@ -9,8 +9,9 @@ import { cursorId, toPage, type Page, type PageQuery } from '../../common/http/p
 import { Reply } from '../../common/http/reply.js';
 import { Database, type Queryable } from '../../database/database.js';
 import { Commands } from '../../reconciler/commands.js';
+import type { OpenWish } from '../../reconciler/wish-store.js';
 import { RolesService, type ResolvedRole } from '../../roles/roles.service.js';
-import { ConversationCommands } from '../conversation-commands.js';
+import { assertNoneUnderWay, ConversationCommands } from '../conversation-commands.js';
 import { ConversationStore } from '../conversation-store.js';
 import { viewParticipants } from '../conversation-view.js';
 import { endWith } from '../conversation-work.js';
@@ -114,11 +115,15 @@ export class ParticipantsService {
         ...(attributes !== undefined && { attributes }),
       },
       location: locationOf(conversation.id, row.id),
-      write: async (tx) => {
+      write: async (tx, _, wishId) => {
         const now = (await participantRows(tx, conversation.id)).find(({ id }) => id === row.id);
         if (!now || !isIn(now) || now.state === 'removing') throw new AppError('participant_not_found');
         const shown = await this.read(conversation.id, row.id, tx);
         assertIfMatch(ifMatch, shown);
+        if (ifMatch !== undefined && ifMatch.trim() !== '*') {
+          const isAboutHim = ({ payload }: OpenWish) => payload['participantId'] === row.id;
+          await assertNoneUnderWay(tx, conversation.id, wishId, isAboutHim);
+        }
         if (!role && attributes === undefined) return endWith(200, shown);
       },
       pending: () => this.read(conversation.id, row.id),

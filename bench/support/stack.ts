@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { runMigrations } from '../../src/database/migrate.js';
 import { SANDBOX_DEFAULTS } from '../../src/sandbox/config.js';
 import { startSandboxProcess, startService, type Running } from '../../test/support/processes.js';
@@ -13,12 +13,19 @@ export interface Stack {
   serviceUrl: string;
   service: Running;
   apiKey: string;
+  postgresUrl: string;
   /** A call of the sandbox's control API. */
   control<T>(method: string, path: string, body?: object): Promise<T>;
   stop(): Promise<void>;
 }
 
-export async function startStack(env: Record<string, string> = {}): Promise<Stack> {
+export interface StackOptions {
+  env?: Record<string, string>;
+  /** What stands between the service and Postgres: is given the true URL, answers the one to use. */
+  before?: (databaseUrl: string) => Promise<string>;
+}
+
+export async function startStack({ env = {}, before }: StackOptions = {}): Promise<Stack> {
   const folder = await mkdtemp(join(tmpdir(), 'convoke-bench-'));
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
   await runMigrations(postgres.url);
@@ -27,7 +34,7 @@ export async function startStack(env: Record<string, string> = {}): Promise<Stac
   const service = await startService({
     NODE_ENV: 'development',
     PORT: '0',
-    DATABASE_URL: postgres.url,
+    DATABASE_URL: before ? await before(postgres.url) : postgres.url,
     TWILIO_ACCOUNT_SID: SANDBOX_DEFAULTS.accountSid,
     TWILIO_API_KEY_SID: SANDBOX_DEFAULTS.apiKeySid,
     TWILIO_API_KEY_SECRET: SANDBOX_DEFAULTS.apiKeySecret,
@@ -41,11 +48,13 @@ export async function startStack(env: Record<string, string> = {}): Promise<Stac
     serviceUrl: service.baseUrl,
     service,
     apiKey,
+    postgresUrl: postgres.url,
     control: (method, path, body) => control(sandbox.baseUrl, method, path, body),
     stop: async () => {
       await service.end();
       await sandbox.end();
       await postgres.stop();
+      await removeEmbeddedPostgres(join(folder, 'postgres'));
       await rm(folder, { recursive: true, force: true });
     },
   };

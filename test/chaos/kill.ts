@@ -1,0 +1,16 @@
+import { killRun } from './support/kill-run.js';
+import { finish, stopWithSignals } from './support/report.js';
+import { LONG, numbersFrom } from './support/settings.js';
+
+const { kills, freezes, actors, lease, timeout, round, ...given } = numbersFrom({
+  kills: 200,
+  freezes: 24,
+  actors: LONG.actors,
+  lease: LONG.leaseMs,
+  timeout: LONG.callTimeoutMs,
+  round: 25,
+});
+stopWithSignals();
+const settings = { ...LONG, ...given, actors, leaseMs: lease, callTimeoutMs: timeout };
+const everyBoundary = kills >= 100;
+finish(await killRun(settings, { kills, freezes, perRound: round, everyBoundary }));

@@ -1,0 +1,70 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { World } from './world.js';
+
+interface WishTimes {
+  id: string;
+  kind: string;
+  aggregate_id: string;
+  created: string;
+  settled: string | null;
+}
+
+export interface Settling {
+  wishes: number;
+  /** Longest time from the last thing that touched a wish to its end, in milliseconds. */
+  slowestMs: number;
+  discrepancies: string[];
+}
+
+const POLL_MS = 250;
+
+/**
+ * Waits until every wish has been settled and what is to be looked at once more has been looked at. What is still open
+ * when the bound is over is a discrepancy; so is a wish that took longer than the bound after the last thing before its
+ * end that may have touched it.
+ */
+export async function untilSettled(world: World): Promise<Settling> {
+  const { boundMs, leaseMs, callTimeoutMs } = world.settings;
+  const from = lastDisturbance(world, Date.now()) ?? Date.now();
+  const deadline = Math.max(from, Date.now() - 1000) + boundMs;
+  const discrepancies: string[] = [];
+  while (Date.now() < deadline && (await openWishes(world)) > 0) await pause(POLL_MS);
+  const wishes = await world.sql<WishTimes>(
+    `select id, kind, aggregate_id, extract(epoch from created_at) * 1000 as created,
+      extract(epoch from settled_at) * 1000 as settled from wishes`,
+  );
+  let slowestMs = 0;
+  for (const wish of wishes) {
+    const name = `wish ${wish.id} (${wish.kind} of ${wish.aggregate_id})`;
+    if (wish.settled === null) {
+      discrepancies.push(`${name} is not settled ${boundMs} ms after the last disturbance`);
+      continue;
+    }
+    const settled = Number(wish.settled);
+    const tookMs = settled - Math.max(Number(wish.created), lastDisturbance(world, settled) ?? 0);
+    slowestMs = Math.max(slowestMs, tookMs);
+    if (tookMs > boundMs) discrepancies.push(`${name} took ${Math.round(tookMs)} ms`);
+  }
+  // The look for late landings comes a lease and a call after the settling.
+  const looked = Date.now() + leaseMs + callTimeoutMs + boundMs;
+  while (Date.now() < looked && (await dueRows(world)) > 0) await pause(POLL_MS);
+  const due = await dueRows(world);
+  if (due > 0) discrepancies.push(`${due} conversation(s) are still to be looked at`);
+  return { wishes: wishes.length, slowestMs: Math.round(slowestMs), discrepancies };
+}
+
+function lastDisturbance({ disturbances }: World, before: number): number | undefined {
+  return disturbances.findLast(({ at }) => at <= before)?.at;
+}
+
+async function openWishes(world: World): Promise<number> {
+  const rows = await world.sql<{ n: string }>('select count(*) as n from wishes where status is null');
+  return Number(rows[0]?.n);
+}
+
+async function dueRows(world: World): Promise<number> {
+  const rows = await world.sql<{ n: string }>(
+    'select count(*) as n from conversations where due_at is not null',
+  );
+  return Number(rows[0]?.n);
+}

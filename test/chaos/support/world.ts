@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../../../src/database/embedded-postgres.js';
+import { runMigrations } from '../../../src/database/migrate.js';
+import { SANDBOX_DEFAULTS } from '../../../src/sandbox/config.js';
+import { startSandboxProcess, type Running } from '../../support/processes.js';
+import { Replica } from './replica.js';
+import type { Settings } from './settings.js';
+
+/** Something that was done to the world, and when: wishes that it touched have their time from then on. */
+export interface Disturbance {
+  at: number;
+  what: string;
+}
+
+export interface NotedCall {
+  time: string;
+  method: string;
+  path: string;
+  status: number | null;
+  fault: string | null;
+}
+
+/** One Postgres, one sandbox, and replicas of the built service, each with a way of its own to either. */
+export class World {
+  readonly disturbances: Disturbance[] = [];
+  readonly apiKey = `cvk_chaos_${randomBytes(32).toString('base64url')}`;
+  replicas: Replica[] = [];
+  databaseUrl = '';
+  private sandbox: Running | undefined;
+  private readonly ends: (() => Promise<unknown>)[] = [];
+
+  private constructor(readonly settings: Settings) {}
+
+  /** `databaseUrl` names a migrated database that is used instead of a Postgres of the run's own. */
+  static async start(settings: Settings, databaseUrl?: string): Promise<World> {
+    const world = new World(settings);
+    const leave = (): void => world.abandon();
+    process.once('exit', leave);
+    world.ends.push(() => Promise.resolve(process.off('exit', leave)));
+    try {
+      world.databaseUrl = databaseUrl ?? (await world.ownPostgres());
+      world.sandbox = await startSandboxProcess({ SANDBOX_PORT: '0' });
+      const { sandbox } = world;
+      world.ends.push(() => sandbox.end());
+      for (let n = 0; n < settings.replicas; n += 1) {
+        const replica = new Replica(`replica ${n + 1}`, world.environment(), (what) => world.note(what));
+        world.replicas.push(replica);
+        await replica.open(world.databaseUrl, sandbox.baseUrl);
+      }
+      await Promise.all(world.replicas.map((replica) => replica.start()));
+      return world;
+    } catch (error) {
+      await world.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.replicas.map((replica) => replica.close()));
+    for (const end of this.ends.reverse()) await end().catch(() => undefined);
+  }
+
+  /** Shows how a long run gets on. */
+  tell(line: string): void {
+    if (this.settings.talks) console.log(line);
+  }
+
+  /** The program is leaving: its processes go with it. */
+  private abandon(): void {
+    for (const pid of [this.sandbox?.pid, ...this.replicas.map((replica) => replica.pid)]) {
+      if (pid) process.kill(pid, 'SIGKILL');
+    }
+  }
+
+  note(what: string): void {
+    this.disturbances.push({ at: Date.now(), what });
+    if (process.env['CHAOS_LOG']) console.log(`${new Date().toISOString()} ${what}`);
+  }
+
+  async fault(match: object, fault: object): Promise<void> {
+    await this.control('POST', '/sandbox/faults', { match, fault });
+  }
+
+  /** From now on the sandbox answers as it should; what was to land late still lands. */
+  async clearFaults(): Promise<void> {
+    await this.control('DELETE', '/sandbox/faults');
+    this.note('faults ended');
+  }
+
+  control<T>(method: string, path: string, body?: object): Promise<T> {
+    return this.ask(method, path, {
+      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+  }
+
+  /** A read of Twilio's API by somebody else. */
+  twilio<T>(path: string): Promise<T> {
+    const { accountSid, authToken } = SANDBOX_DEFAULTS;
+    const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`;
+    return this.ask('GET', path, { headers: { authorization } });
+  }
+
+  /** Rows of the service's own tables: for times, and for what is still open. */
+  async sql<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.databaseUrl, connectionTimeoutMillis: 5000 });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return (await client.query<Row>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  private async ask<T>(method: string, path: string, init: RequestInit): Promise<T> {
+    const response = await fetch((this.sandbox?.baseUrl ?? '') + path, { method, ...init });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+
+  private async ownPostgres(): Promise<string> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'convoke-chaos-'));
+    await chmod(dataDir, 0o711);
+    const postgres = await startEmbeddedPostgres({ dataDir });
+    this.ends.push(() => postgres.stop().then(() => removeEmbeddedPostgres(dataDir)));
+    await runMigrations(postgres.url);
+    return postgres.url;
+  }
+
+  private environment(): Record<string, string> {
+    const { accountSid, authToken, apiKeySid, apiKeySecret, chatServiceSid } = SANDBOX_DEFAULTS;
+    return {
+      NODE_ENV: 'test',
+      PORT: '0',
+      TWILIO_ACCOUNT_SID: accountSid,
+      TWILIO_AUTH_TOKEN: authToken,
+      TWILIO_API_KEY_SID: apiKeySid,
+      TWILIO_API_KEY_SECRET: apiKeySecret,
+      TWILIO_CHAT_SERVICE_SID: chatServiceSid,
+      LEASE_MS: String(this.settings.leaseMs),
+      TWILIO_CALL_TIMEOUT_MS: String(this.settings.callTimeoutMs),
+      BOOTSTRAP_API_KEY: this.apiKey,
+    };
+  }
+}

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { useApp } from '../support/app.js';
 import { contentsOf, supportChat } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
+import { FAULTS } from '../support/faults.js';
 
 // Short times, so that what waits for them is seen within the test.
 const running = useApp({ TWILIO_CALL_TIMEOUT_MS: '500', LEASE_MS: '1500' });
@@ -26,20 +27,9 @@ async function expectWholeChat(id: string): Promise<void> {
 }
 
 const calls = { conversation: '/Conversations$', participant: '/Participants$', message: '/Messages$' };
-const faults = {
-  'the answer is lost after Twilio has acted': { type: 'reset-after' },
-  'the connection is cut before Twilio acts': { type: 'reset-before' },
-  'Twilio answers 500': { type: 'status', status: 500 },
-  'Twilio answers 429': { type: 'status', status: 429, code: 20429 },
-  'Twilio has acted and does not answer': { type: 'hang', applied: true },
-  'Twilio does not answer': { type: 'hang', applied: false },
-  'the change lands after the call was given up': { type: 'reset-before', applyAfterMs: 300 },
-  'Twilio answers a conflict': { type: 'status', status: 409, code: 50391 },
-};
-
 describe('A chat is exactly one, and whole,', () => {
   const cases = Object.entries(calls).flatMap(([call, path]) =>
-    Object.entries(faults).map(([what, fault]) => [call, what, path, fault] as const),
+    Object.entries(FAULTS).map(([what, fault]) => [call, what, path, fault] as const),
   );
   const made: string[] = [];
   it.each(cases)('when at the %s %s', async (_call, _what, path, fault) => {
@@ -57,7 +47,7 @@ describe('A chat is exactly one, and whole,', () => {
   });
 
   it('when three calls in four fail, one way or another', async () => {
-    for (const fault of [faults['the answer is lost after Twilio has acted'], faults['Twilio answers 500']]) {
+    for (const fault of [FAULTS['the answer is lost after Twilio has acted'], FAULTS['Twilio answers 500']]) {
       await running.sandbox.fault(
         { method: 'POST', path: '/(Conversations|Participants|Messages)$', probability: 0.5 },
         fault,

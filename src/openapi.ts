@@ -31,6 +31,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('Tokens', 'Access tokens for browsers')
     .addTag('Chat services', 'Isolated deployments; nothing crosses from one to another')
     .addTag('API keys', 'What a backend authenticates with')
+    .addTag('Reconciliation', 'What is behind, and why')
     .addTag('Health')
     .build();
   const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemSchema] });

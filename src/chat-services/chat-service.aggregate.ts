@@ -35,6 +35,7 @@ const DELETE_REFUSED = `
 export class ChatServiceAggregate implements Aggregate, OnModuleInit {
   readonly name = CHAT_SERVICE;
   readonly table = 'chat_services';
+  readonly serviceColumn = 'id';
 
   constructor(
     private readonly dataSource: DataSource,

@@ -50,6 +50,7 @@ type Fulfil = (attempt: Attempt, conversationSid: string, wish: OpenWish) => Pro
 export class ConversationAggregate implements Aggregate, OnModuleInit {
   readonly name = CONVERSATION;
   readonly table = 'conversations';
+  readonly serviceColumn = 'service_id';
   private readonly fulfil: Record<ConversationWishKind, Fulfil>;
   /**
    * Rows as the holder of a lease knows them: those that the request has just written itself, and after a failed try

@@ -227,4 +227,23 @@ export class ConversationsController {
   ): Promise<Reply> {
     return this.lifecycle.transfer(command, caller, conversation, body);
   }
+
+  @Post(':conversation/reconcile')
+  @HttpCode(200)
+  @RequireScope('admin')
+  @ApiOperation({
+    operationId: 'reconcileConversation',
+    summary: 'Have what is left to do about it tried now',
+  })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 200, type: ConversationResponse, description: 'Nothing is left to do.' })
+  @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
+  @ApiFailures('missing_scope', 'not_found', 'uri_too_long')
+  reconcile(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('conversation') conversation: string,
+  ): Promise<Reply> {
+    return this.lifecycle.reconcile(command, caller, conversation);
+  }
 }

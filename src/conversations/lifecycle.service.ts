@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../access/caller.js';
 import { AppError } from '../common/errors/app-error.js';
@@ -114,6 +115,23 @@ export class LifecycleService {
         },
         pending: () => this.conversations.show(conversation.id),
       });
+    });
+  }
+
+  /** Has what is left to do about it tried now, not when its next try would be; 202 when that is not enough. */
+  async reconcile(command: Command, caller: Caller, path: string): Promise<Reply> {
+    const { id } = await this.conversations.find(caller.serviceId, path);
+    const tried = this.reconciler.reconcileNow(CONVERSATION, id);
+    const open = (await findOpenWishes(this.database, id)).at(-1);
+    if (open) await this.commands.awaitWish(open.id, command.waitMs);
+    else await Promise.race([tried, sleep(command.waitMs)]);
+    const settled = await this.database.query(
+      'conversations.is-settled',
+      'select from conversations where id = $1 and unsettled_since is null',
+      [id],
+    );
+    return new Reply(settled.length > 0 ? 200 : 202, await this.conversations.show(id), {
+      location: `/v1/conversations/${id}`,
     });
   }
 

@@ -23,6 +23,7 @@ export const IDENTITY = 'identity';
 export class IdentityAggregate implements Aggregate, OnModuleInit {
   readonly name = IDENTITY;
   readonly table = 'identities';
+  readonly serviceColumn = 'service_id';
 
   constructor(
     private readonly dataSource: DataSource,

@@ -5,6 +5,8 @@ import type { Lease, Leased } from './lease.js';
  * `wishes.aggregate` has, its table carries the columns of the reconciler.
  */
 export interface Aggregate extends Leased {
+  /** Its column with our id of the chat service. */
+  readonly serviceColumn: 'service_id' | 'id';
   /**
    * Does what the open wishes of the row ask for, from any starting point, and settles them. Called by the request that
    * wrote a wish, by the sweep, and by repair alike. It throws what stopped it (a TwilioError, LeaseLost); whatever it

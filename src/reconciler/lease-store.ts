@@ -63,6 +63,21 @@ export class LeaseStore {
     return row.mine ? this.lease(aggregate, { ...row, takenOver: row.unsettled }, askedAt, token) : null;
   }
 
+  /** Takes one row that has something left to do, if nobody holds it, whenever its next try was to be. */
+  async claim(aggregate: Leased, id: string): Promise<Lease | null> {
+    const askedAt = performance.now();
+    const token = randomUUID();
+    const [row] = await this.database.query<TakenRow>(
+      `lease.claim-one.${aggregate.table}`,
+      `update ${aggregate.table}
+      set lease_token = $2, due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+      where id = $1 and due_at is not null and (lease_token is null or due_at <= now())
+      returning id, version, attempts`,
+      [id, token, this.times.leaseMs],
+    );
+    return row ? this.lease(aggregate, { ...row, takenOver: true }, askedAt, token) : null;
+  }
+
   /** Takes the lease whoever holds it. */
   async seize(tx: Queryable, aggregate: Leased, id: string): Promise<Lease> {
     const askedAt = performance.now();

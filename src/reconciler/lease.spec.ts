@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Aggregate } from './aggregate.js';
 import { Lease, LeaseLost } from './lease.js';
 
-const AGGREGATE: Aggregate = { name: 'thing', table: 'things', reconcile: () => Promise.resolve() };
+const AGGREGATE = { name: 'thing', table: 'things' };
 const TIMES = { leaseMs: 10_000, callTimeoutMs: 4000 };
 const CLAIM = { id: 'row-1', version: 3, attempts: 2, takenOver: false };
 

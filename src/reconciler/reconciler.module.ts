@@ -5,12 +5,15 @@ import { TwilioModule } from '../twilio/twilio.module.js';
 import { Commands } from './commands.js';
 import { LeaseStore } from './lease-store.js';
 import { Reconciler } from './reconciler.js';
+import { ReconciliationController } from './reconciliation.controller.js';
+import { ReconciliationService } from './reconciliation.service.js';
 import { Sweeper } from './sweeper.js';
 import { WishWaiters } from './wish-waiters.js';
 
 @Global()
 @Module({
   imports: [TwilioModule],
+  controllers: [ReconciliationController],
   providers: [
     {
       provide: LeaseStore,
@@ -21,6 +24,7 @@ import { WishWaiters } from './wish-waiters.js';
     Reconciler,
     Sweeper,
     Commands,
+    ReconciliationService,
   ],
   exports: [WishWaiters, Reconciler, Commands],
 })

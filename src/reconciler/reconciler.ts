@@ -91,6 +91,12 @@ export class Reconciler implements BeforeApplicationShutdown {
     return done;
   }
 
+  /** Works on one row now, if there is anything to do and nobody does it; resolves at the end of that. */
+  async reconcileNow(aggregateName: string, id: string): Promise<void> {
+    const lease = await this.store.claim(this.aggregate(aggregateName), id);
+    if (lease) await this.drive(lease);
+  }
+
   /** Settles one wish by itself, fenced by the lease, and tells who waits for it. */
   async settleWish(lease: Lease, wishId: string, end: SettledWish): Promise<void> {
     const { name, table } = lease.aggregate;

@@ -33,6 +33,8 @@ export const ROUTES: [Method, string, Scope[]][] = [
   ['patch', `/v1/identities/${NOBODYS_ID}`, ['identities:write']],
   ['put', `/v1/identities/${NOBODYS_ID}/service-role`, ['roles:write']],
   ['post', '/v1/tokens', ['tokens:mint']],
+  ['get', '/v1/reconciliation', ['admin']],
+  ['post', `/v1/conversations/${NOBODYS_ID}/reconcile`, ['admin']],
   ['post', '/v1/api-keys', ['admin']],
   ['get', '/v1/api-keys', ['admin']],
   ['delete', `/v1/api-keys/${NOBODYS_ID}`, ['admin', 'operator']],

@@ -92,12 +92,13 @@ export class ConversationStore {
       `select version, coalesce(verify_after <= now(), false) as look_due from conversations where id = $1`,
       [id],
     );
+    // Then the wishes: whatever belongs to one that is seen was written with it, and is seen too.
+    const wishes = await findOpenWishes(this.database, id);
     const conversation = await this.dataSource.getRepository(ConversationEntity).findOneBy({ id });
     if (!row || !conversation) return null;
-    const [[view], unsent, wishes] = await Promise.all([
+    const [[view], unsent] = await Promise.all([
       this.views([conversation]),
       this.dataSource.getRepository(MessageEntity).findBy({ conversationId: id, state: 'sending' }),
-      findOpenWishes(this.database, id),
     ]);
     if (!view) return null;
     const messages = unsent.map((message) => (message.id === view.greeting?.id ? view.greeting : message));

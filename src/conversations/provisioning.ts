@@ -15,7 +15,8 @@ import {
   type ConversationWork,
 } from './conversation-work.js';
 import { ConversationResponse } from './conversation.dto.js';
-import { uniqueNameOf, type Failure } from './conversation.entity.js';
+import { uniqueNameOf, type ConversationEntity, type Failure } from './conversation.entity.js';
+import type { ParticipantEntity } from './participants/participant.entity.js';
 import { isIn } from './participants/participant-rows.js';
 
 /** Makes a conversation that is wanted, or takes back what was made of it when Twilio refuses. */
@@ -51,8 +52,7 @@ export class Provisioning {
     const sid = conversation.twilioSid;
     const present = await this.calls.present(attempt, sid);
     const sends: Promise<unknown>[] = participants
-      // Who is to leave already may have been sent before: he comes in, and leaves by the wish for that.
-      .filter(({ participant: { state, twilioSid } }) => isIn({ state }) && twilioSid === null)
+      .filter(({ participant }) => isProvisioned(participant, conversation))
       .map((one) => this.calls.ensureParticipant(attempt, sid, one, present));
     // Who chats sees earlier messages; who is reached at an address gets only what is written after he joined.
     const atOnce = participants.every(({ participant }) => participant.address === null);
@@ -103,6 +103,15 @@ export class Provisioning {
     }));
     await this.store.settle(lease, work, ends, { last: true });
   }
+}
+
+/**
+ * Who was added since has a wish of his own, and his refusal is no matter of the conversation. Who is to leave already
+ * may have been sent before: he comes in, and leaves by the wish for that.
+ */
+function isProvisioned(participant: ParticipantEntity, { createdAt }: ConversationEntity): boolean {
+  const asked = participant.createdAt.getTime() === createdAt.getTime();
+  return asked && isIn(participant) && participant.twilioSid === null;
 }
 
 const provisionWish = ({ wishes }: ConversationWork) => wishes.filter(({ kind }) => kind === 'provision');

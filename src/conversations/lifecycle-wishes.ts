@@ -60,8 +60,9 @@ export class LifecycleWishes {
   /** The last word first; one that is refused leaves the conversation open. What is closed already is closed. */
   async close(attempt: Attempt, sid: string, { payload }: OpenWish): Promise<SettledWish> {
     const { at, work } = attempt;
-    const message = work.messages.find(({ id }) => id === payload['messageId']);
-    if (message) {
+    const { messageId } = payload;
+    if (messageId !== undefined) {
+      const message = work.message(messageId);
       await this.calls.ensureMessage(attempt, sid, message).catch((error: unknown) => {
         if (!(error instanceof Refusal) || error.error.code !== 'conversation_closed') throw error;
       });
@@ -79,7 +80,7 @@ export class LifecycleWishes {
     const { from, to, messageId } = payload as unknown as TransferWish;
     const leaving = work.participant(from).participant;
     const coming = work.participant(to);
-    const message = work.messages.find(({ id }) => id === messageId);
+    const message = messageId === undefined ? null : work.message(messageId);
     // The same again, asked for while the first was under way: there is nothing to do, nor to say.
     if (leaving.state === 'removed' && coming.participant.state === 'joined') {
       if (message) work.change(message, { state: 'failed' });

@@ -160,6 +160,21 @@ describe('On a conversation that is being provisioned', () => {
     await expectExactly({ ...read, path: `/v1/conversations/${chat.id}` }, [changed.body, added.body]);
   });
 
+  it('201 for the conversation, when one who was added since is refused: 422 is his alone', async () => {
+    // Taken up again by whoever has only the rows to go by.
+    const away = { type: 'status', status: 503, retryAfterSeconds: 4 };
+    await running.sandbox.fault({ method: 'POST', path: '/Conversations$' }, away);
+    const whole = running.api.post('/v1/conversations', { participants: [agent()] }, 201);
+    const path = await eventually(async () => {
+      const { body: list } = await running.api.get('/v1/conversations?state=provisioning', 200);
+      return `/v1/conversations/${list.data[0].id}/participants`;
+    });
+    const refused = { address: '+15005550001', proxyAddress: '+15559990000' };
+    expectProblem(await running.api.post(path, refused, 422), 'upstream_refused');
+    const { body: chat } = await whole;
+    await expectExactly({ ...chat, path: `/v1/conversations/${chat.id}` }, chat.participants.slice(0, 1));
+  });
+
   it('200 for who is being added with it, once it stands', async () => {
     const { chat, path } = await provisioning({ type: 'delay', ms: 200, applied: 'before' });
     const { externalId } = chat.participants[1].identity;

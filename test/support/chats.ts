@@ -1,5 +1,6 @@
+import { expect } from 'vitest';
 import type { ApiClient } from './api-client.js';
-import { unique } from './app.js';
+import { unique, type TestApp } from './app.js';
 import type { TestSandbox } from './sandbox.js';
 
 let numbers = 0;
@@ -96,4 +97,24 @@ export async function roleAtTwilio(
     ...permissions.map((name): [string, string] => ['Permission', name]),
   ];
   return (await sandbox.write<{ sid: string }>('POST', '/v1/Roles', form)).sid;
+}
+
+/**
+ * Who is in a chat, here and at Twilio alike, all of them joined: by display name or address, in the order of their
+ * coming.
+ */
+export async function namesIn({ api, sandbox }: TestApp, chat: Chat): Promise<(string | null)[]> {
+  const { body } = await api.get<Chat>(chat.path, 200);
+  const { participants } = await contentsOf(sandbox, chat.twilioSid);
+  const here = body.participants.map(({ twilioSid, state }) => `${twilioSid} ${state}`).sort();
+  expect(here).toEqual(participants.map(({ sid }) => `${sid} joined`).sort());
+  return body.participants.map(({ identity, address }) => identity?.displayName ?? address);
+}
+
+/** What was said in a chat after the greeting, as Twilio has it. */
+export async function textsIn(
+  { sandbox }: TestApp,
+  { twilioSid }: Pick<Chat, 'twilioSid'>,
+): Promise<string[]> {
+  return (await contentsOf(sandbox, twilioSid)).messages.slice(1).map(({ body }) => body);
 }

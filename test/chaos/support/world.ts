@@ -1,12 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
-import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../../../src/database/embedded-postgres.js';
-import { runMigrations } from '../../../src/database/migrate.js';
 import { SANDBOX_DEFAULTS } from '../../../src/sandbox/config.js';
 import { startSandboxProcess, type Running } from '../../support/processes.js';
+import { OwnPostgres } from './own-postgres.js';
 import { Replica } from './replica.js';
 import type { Settings } from './settings.js';
 
@@ -30,6 +26,8 @@ export class World {
   readonly apiKey = `cvk_chaos_${randomBytes(32).toString('base64url')}`;
   replicas: Replica[] = [];
   databaseUrl = '';
+  /** Where the run has a Postgres of its own. */
+  postgres: OwnPostgres | undefined;
   private sandbox: Running | undefined;
   private readonly ends: (() => Promise<unknown>)[] = [];
 
@@ -124,11 +122,9 @@ export class World {
   }
 
   private async ownPostgres(): Promise<string> {
-    const dataDir = await mkdtemp(join(tmpdir(), 'convoke-chaos-'));
-    await chmod(dataDir, 0o711);
-    const postgres = await startEmbeddedPostgres({ dataDir });
-    this.ends.push(() => postgres.stop().then(() => removeEmbeddedPostgres(dataDir)));
-    await runMigrations(postgres.url);
+    const postgres = await OwnPostgres.start();
+    this.postgres = postgres;
+    this.ends.push(() => postgres.remove());
     return postgres.url;
   }
 

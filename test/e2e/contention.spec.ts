@@ -21,6 +21,12 @@ describe.each(['2', '5'])(
         running.api.patch(path, { friendlyName: `${n}` }, 412, { headers: { 'if-match': '"another"' } }),
       );
       await twelve((n) => running.api.patch(path, { friendlyName: `${n}` }, 200));
+      const [ada, bob] = chat.participants;
+      const [from, to] = [ada.id, { externalId: bob.identity.externalId }];
+      await twelve(() => running.api.patch(`${path}/participants/${bob.id}`, {}, 200));
+      await twelve(() => running.api.post(`${path}/participants`, to, 200));
+      await twelve(() => running.api.post(`${path}/transfer`, { from, to }, 200));
+      await twelve(() => running.api.post(`${path}/close`, {}, 200));
     });
   },
 );

@@ -21,3 +21,10 @@ export const COMMAND_FAILURES: ErrorCode[] = [
   'upstream_rate_limited',
   'upstream_timeout',
 ];
+
+/** And one that takes an Idempotency-Key. */
+export const KEYED_FAILURES: ErrorCode[] = [
+  'idempotency_in_progress',
+  'idempotency_key_reused',
+  'answer_erased',
+];

@@ -12,7 +12,7 @@ import {
   ListConversationsQuery,
   ProvisionConversationDto,
 } from './conversation.dto.js';
-import { COMMAND_FAILURES, GOES_ON } from './command-docs.js';
+import { COMMAND_FAILURES, GOES_ON, KEYED_FAILURES } from './command-docs.js';
 import { ConversationList } from './conversation-list.js';
 import { ConversationsService } from './conversations.service.js';
 import { CloseConversationDto, TransferConversationDto, UpdateConversationDto } from './lifecycle.dto.js';
@@ -25,6 +25,7 @@ const PROVISION_FAILURES: ErrorCode[] = [
   'identity_suspended',
   'address_in_use',
   'conversation_deleted',
+  'external_ref_taken',
   'identity_kind_mismatch',
   'payload_too_large',
   'unsupported_media_type',
@@ -71,12 +72,7 @@ export class ConversationsController {
   @ApiExamples(ProvisionConversationDto, PROVISION_EXAMPLES)
   @ApiResponse({ status: 201, type: ConversationResponse })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
-  @ApiFailures(
-    ...PROVISION_FAILURES,
-    'external_ref_taken',
-    'idempotency_in_progress',
-    'idempotency_key_reused',
-  )
+  @ApiFailures(...PROVISION_FAILURES, 'external_ref_taken', ...KEYED_FAILURES)
   provision(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
@@ -183,7 +179,7 @@ export class ConversationsController {
   @ApiExamples(CloseConversationDto, { lastWord: { systemMessage: { body: 'Thank you. Good bye.' } } })
   @ApiResponse({ status: 200, type: ConversationResponse })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
-  @ApiFailures(...COMMAND_FAILURES, 'idempotency_in_progress', 'idempotency_key_reused')
+  @ApiFailures(...COMMAND_FAILURES, ...KEYED_FAILURES)
   close(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
@@ -216,8 +212,7 @@ export class ConversationsController {
     'identity_suspended',
     'identity_kind_mismatch',
     'address_in_use',
-    'idempotency_in_progress',
-    'idempotency_key_reused',
+    ...KEYED_FAILURES,
   )
   transfer(
     @CommandOf() command: Command,

@@ -18,7 +18,7 @@ import { CommandOf, type Command } from '../../common/http/command.js';
 import { RefuseIfMatch } from '../../common/http/etag.js';
 import type { Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
-import { COMMAND_FAILURES, GOES_ON } from '../command-docs.js';
+import { COMMAND_FAILURES, GOES_ON, KEYED_FAILURES } from '../command-docs.js';
 import {
   CreateMessageDto,
   DeleteMessageQuery,
@@ -53,7 +53,7 @@ export class MessagesController {
   @ApiExamples(SystemMessageDto, { notice: { body: 'Ada is looking for your order.' } })
   @ApiResponse({ status: 201, type: MessageResponse })
   @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
-  @ApiFailures(...COMMAND_FAILURES, 'idempotency_in_progress', 'idempotency_key_reused')
+  @ApiFailures(...COMMAND_FAILURES, ...KEYED_FAILURES)
   sendAsSystem(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
@@ -73,13 +73,7 @@ export class MessagesController {
   @ApiExamples(CreateMessageDto, { reply: { author: 'agent-7', body: 'Hello Bob, how can I help?' } })
   @ApiResponse({ status: 201, type: MessageResponse })
   @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
-  @ApiFailures(
-    ...COMMAND_FAILURES,
-    'role_forbids',
-    'participant_not_found',
-    'idempotency_in_progress',
-    'idempotency_key_reused',
-  )
+  @ApiFailures(...COMMAND_FAILURES, 'role_forbids', 'participant_not_found', ...KEYED_FAILURES)
   sendAs(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

@@ -6,7 +6,7 @@ import { CommandOf, type Command } from '../../common/http/command.js';
 import { IfMatchOf, withEtag } from '../../common/http/etag.js';
 import { PageQuery, type Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
-import { COMMAND_FAILURES, GOES_ON } from '../command-docs.js';
+import { COMMAND_FAILURES, GOES_ON, KEYED_FAILURES } from '../command-docs.js';
 import {
   NewParticipantDto,
   ParticipantResponse,
@@ -36,8 +36,7 @@ export class ParticipantsController {
     'identity_suspended',
     'identity_kind_mismatch',
     'address_in_use',
-    'idempotency_in_progress',
-    'idempotency_key_reused',
+    ...KEYED_FAILURES,
   )
   add(
     @CommandOf() command: Command,

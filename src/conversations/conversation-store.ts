@@ -87,9 +87,10 @@ export class ConversationStore {
   /** Everything that is open about a conversation. Null when the row is gone. */
   async load(id: string): Promise<ConversationWork | null> {
     // The version first: whatever comes while the rest is read raises it, and is then met again.
-    const [row] = await this.database.query<{ version: number; look_due: boolean }>(
+    const [row] = await this.database.query<{ version: number; look_due: boolean; look_pending: boolean }>(
       'conversations.version',
-      `select version, coalesce(verify_after <= now(), false) as look_due from conversations where id = $1`,
+      `select version, coalesce(verify_after <= now(), false) as look_due, verify_after is not null as look_pending
+      from conversations where id = $1`,
       [id],
     );
     // Then the wishes: whatever belongs to one that is seen was written with it, and is seen too.
@@ -102,7 +103,7 @@ export class ConversationStore {
     ]);
     if (!view) return null;
     const messages = unsent.map((message) => (message.id === view.greeting?.id ? view.greeting : message));
-    return new ConversationWork(row.version, view, messages, wishes, row.look_due);
+    return new ConversationWork(row.version, view, messages, wishes, row.look_due, row.look_pending);
   }
 
   /** The sid of each message that went out lately, by our id. */
@@ -114,6 +115,17 @@ export class ConversationStore {
       [conversationId],
     );
     return new Map(rows.map((row) => [row.id, row.twilio_sid]));
+  }
+
+  /** What was asked for lately by wishes of this kind that were fulfilled. */
+  async lateChanges(conversationId: string, kind: string): Promise<Record<string, unknown>[]> {
+    const rows = await this.database.query<{ payload: Record<string, unknown> }>(
+      'conversations.late-changes',
+      `select payload from wishes
+      where aggregate_id = $1 and kind = $2 and status = 200 and settled_at > now() - interval '1 hour'`,
+      [conversationId, kind],
+    );
+    return rows.map(({ payload }) => payload);
   }
 
   /** Twilio has made it. Renews the lease. */

@@ -23,6 +23,8 @@ export class ConversationWork {
     readonly wishes: OpenWish[],
     /** The time of the look for late landings has come. */
     readonly lookDue = false,
+    /** That look is still to come: something may land late. */
+    readonly lookPending = false,
   ) {}
 
   participant(id: unknown): ViewedParticipant {

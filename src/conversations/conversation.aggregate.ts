@@ -20,16 +20,14 @@ import {
 import { ConversationResponse } from './conversation.dto.js';
 import { uniqueNameOf } from './conversation.entity.js';
 import { LifecycleWishes } from './lifecycle-wishes.js';
+import { sendLastChange } from './late-changes.js';
+import { removeTwins } from './messages/late-messages.js';
 import { MessageWishes } from './messages/message-wishes.js';
-import { messageIdOf } from './messages/message.entity.js';
 import { removeLateParticipants } from './participants/late-participants.js';
 import { ParticipantWishes } from './participants/participant-wishes.js';
 import { Provisioning } from './provisioning.js';
 
 export const CONVERSATION = 'conversation';
-
-/** How long ago something may have been sent that lands only now, in milliseconds. */
-const LATE_WINDOW_MS = 3_600_000;
 
 /** What can be wished of a conversation that stands. */
 export type ConversationWishKind =
@@ -202,7 +200,7 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
 
   /**
    * A call that was given up may have taken effect since: a conversation that failed or was deleted must not be there,
-   * a message must be there once, and who was removed must be out.
+   * a message must be there once, who was removed must be out, and of several changes the last one counts.
    */
   private async lookForLateLandings(attempt: Attempt): Promise<void> {
     const { lease, at, work } = attempt;
@@ -213,7 +211,8 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
     } else if (twilioSid !== null && state !== 'closed' && state !== 'provisioning') {
       const looks = [
         removeLateParticipants(this.gateway, attempt, twilioSid),
-        this.removeTwins(at, id, twilioSid),
+        removeTwins(this.gateway, this.store, attempt, twilioSid),
+        sendLastChange(this.gateway, this.store, attempt, twilioSid),
       ];
       await Promise.all(looks).catch((error: unknown) => {
         // With the conversation, whatever landed late in it is gone.
@@ -221,17 +220,5 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
       });
     }
     lease.looked = true;
-  }
-
-  private async removeTwins(at: Attempt['at'], id: string, conversationSid: string): Promise<void> {
-    const recorded = await this.store.sentMessages(id);
-    const earliest = Date.now() - LATE_WINDOW_MS;
-    for await (const message of this.gateway.eachMessage(at, conversationSid, { order: 'desc' })) {
-      const own = messageIdOf(message.attributes);
-      const sid = own === null ? undefined : recorded.get(own);
-      if (sid !== undefined && sid !== message.sid)
-        await this.gateway.deleteMessage(at, conversationSid, message.sid);
-      if (message.dateCreated.getTime() < earliest) return;
-    }
   }
 }

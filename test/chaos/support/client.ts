@@ -19,6 +19,9 @@ const PATIENCE_MS = 90_000;
 /** A frozen replica answers when it is woken; a call is never given up before, or it would be heard later. */
 const CALL_MS = 80_000;
 
+/** After that a caller with a key asks another replica as well. */
+const IMPATIENT_MS = 700;
+
 /** Codes of answers after which the same is asked again. */
 const AGAIN = /"code":"(idempotency_in_progress|external_ref_taken)"/;
 
@@ -35,7 +38,11 @@ export class Client {
     for (let round = 0; Date.now() < until; round += 1) {
       // Only the first time: a caller without a key who never waits would never know.
       const asked = round === 0 ? options : { ...options, prefer: 'wait=20' };
-      const outcome = await this.once(method, path, body, asked).catch(() => null);
+      const call = this.once(method, path, body, asked).catch(() => null);
+      // With a key there is no harm in asking somebody else meanwhile: the first may be frozen.
+      const outcome = await (options.key === undefined
+        ? call
+        : Promise.race([call, pause(IMPATIENT_MS, null, { ref: false })]));
       if (outcome && isEnd(outcome)) return { ...outcome, repeated: round > 0 };
       await pause(this.random.between(50, 250));
     }

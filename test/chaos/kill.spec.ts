@@ -6,7 +6,7 @@ import { drawSeed, SHORT } from './support/settings.js';
 const database = useTestDatabase();
 
 it('Replicas killed and frozen while chats are in the making: nothing lost, nothing doubled', async () => {
-  const plan = { kills: 6, freezes: 1, perRound: 6, everyBoundary: false };
+  const plan = { kills: 5, freezes: 1, perRound: 5, everyBoundary: false };
   const report = await killRun({ ...SHORT, seed: drawSeed() }, plan, database.url);
   expect(report.discrepancies, report.lines.join('\n')).toEqual([]);
 }, 90_000);

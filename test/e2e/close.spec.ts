@@ -76,7 +76,7 @@ describe('POST /v1/conversations/{conversation}/close', () => {
     const chat = await provision(running.api);
     await running.sandbox.fault(
       { method: 'POST', path: `${chat.twilioSid}$`, times: 1 },
-      { type: 'delay', ms: 300, applied: 'before' },
+      { type: 'delay', ms: 400, applied: 'before' },
     );
     const headers = { prefer: 'respond-async' };
     await running.api.post(`${chat.path}/close`, {}, 202, { headers });
@@ -143,7 +143,7 @@ describe('POST /v1/conversations/{conversation}/close', () => {
   it('200 after it has been provisioned, when it comes before', async () => {
     await running.sandbox.fault(
       { method: 'POST', path: '/Participants$', times: 2 },
-      { type: 'delay', ms: 200, applied: 'before' },
+      { type: 'delay', ms: 400, applied: 'before' },
     );
     const headers = { prefer: 'respond-async' };
     const { body: chat } = await running.api.post('/v1/conversations', supportChat(), 202, { headers });

@@ -226,7 +226,7 @@ describe('On a conversation that is being provisioned', () => {
     ] as const) {
       await running.sandbox.fault(
         { method: 'POST', path: '/Participants$', times: 2 },
-        { type: 'delay', ms: 200, applied: 'before' },
+        { type: 'delay', ms: 400, applied: 'before' },
       );
       const { participants, ...body } = supportChat();
       const wanted = { ...body, participants: [...participants, ...more] };

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { unique, useApp } from '../support/app.js';
 import { provision, supportChat, type Chat } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
+import { FAULTS } from '../support/faults.js';
 import { expectProblem } from '../support/problems.js';
 
 // Short times, so that what waits for them is seen within the test.
@@ -17,6 +18,15 @@ async function isAtTwilio(id: string): Promise<boolean> {
   const { conversations } = await running.sandbox.twilio<{ conversations: { unique_name: string }[] }>(path);
   return conversations.some(({ unique_name }) => unique_name === `cvk_${id}`);
 }
+
+describe('DELETE /v1/conversations/{conversation}', () => {
+  it.each(Object.entries(FAULTS))('204 when %s', async (_, fault) => {
+    const chat = await provision(running.api);
+    await running.sandbox.fault({ method: 'DELETE', path: '/CH\\w+$' }, fault);
+    await running.api.delete(chat.path, 204);
+    expect(await isAtTwilio(chat.id)).toBe(false);
+  });
+});
 
 describe('A conversation that lands at Twilio after its deletion', () => {
   it.each([

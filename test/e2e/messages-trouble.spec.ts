@@ -134,7 +134,7 @@ describe('When the conversation cannot take them', () => {
     const body = { participants: participants.map((one) => ({ ...one, kind: 'customer' })) };
     await running.sandbox.fault(
       { method: 'POST', path: '/Participants$' },
-      { type: 'delay', ms: 300, applied: 'before' },
+      { type: 'delay', ms: 400, applied: 'before' },
     );
     const headers = { prefer: 'respond-async' };
     const { body: chat } = await running.api.post('/v1/conversations', body, 202, { headers });

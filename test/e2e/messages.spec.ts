@@ -184,7 +184,7 @@ describe('POST /v1/conversations/{conversation}/messages', () => {
     const chat = await provision(running.api);
     await running.sandbox.fault(
       { method: 'POST', path: '/Messages$', times: 1 },
-      { type: 'delay', ms: 200, applied: 'before' },
+      { type: 'delay', ms: 1000, applied: 'before' },
     );
     const headers = { prefer: 'respond-async' };
     const body = { author: chat.ada.id, body: 'hello', attributes: { a: 1 } };

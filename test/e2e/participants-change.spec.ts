@@ -179,7 +179,7 @@ describe('DELETE /v1/conversations/{conversation}/participants/{participant}', (
     const path = participantPath(chat, chat.bob);
     await running.sandbox.fault(
       { method: 'DELETE', path: '/Participants/', times: 1 },
-      { type: 'delay', ms: 300, applied: 'before' },
+      { type: 'delay', ms: 1000, applied: 'before' },
     );
     const headers = { prefer: 'respond-async' };
     const first = await running.api.delete(path, 202, { headers });

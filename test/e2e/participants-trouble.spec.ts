@@ -118,7 +118,7 @@ describe('Who is removed from a conversation that is being provisioned', () => {
   it('comes in again by what is asked for after that', async () => {
     await running.sandbox.fault(
       { method: 'POST', path: '/Participants$', times: 2 },
-      { type: 'delay', ms: 200, applied: 'before' },
+      { type: 'delay', ms: 400, applied: 'before' },
     );
     await running.sandbox.fault({ method: 'DELETE' }, { type: 'delay', ms: 400, applied: 'before' });
     const bob = { kind: 'customer', externalId: unique('cust') };
@@ -146,7 +146,7 @@ describe('On a conversation that is being provisioned', () => {
   }
 
   it('commands queue, and are done in their order once it stands', async () => {
-    const { chat, path } = await provisioning({ type: 'delay', ms: 200, applied: 'before' });
+    const { chat, path } = await provisioning({ type: 'delay', ms: 400, applied: 'before' });
     const [ada, bob] = chat.participants;
     const [added, changed, removed] = await Promise.all([
       running.api.post(path, agent(), 201),
@@ -176,7 +176,7 @@ describe('On a conversation that is being provisioned', () => {
   });
 
   it('200 for who is being added with it, once it stands', async () => {
-    const { chat, path } = await provisioning({ type: 'delay', ms: 200, applied: 'before' });
+    const { chat, path } = await provisioning({ type: 'delay', ms: 400, applied: 'before' });
     const { externalId } = chat.participants[1].identity;
     const async = await running.api.post(path, { externalId }, 202, { headers: { prefer: 'wait=0' } });
     expect(async.headers['location']).toBe(`${path}/${chat.participants[1].id}`);
@@ -187,7 +187,7 @@ describe('On a conversation that is being provisioned', () => {
   it('409 conversation_failed for all that waits, when it fails', async () => {
     const refused = [agent(), agent(), { address: '+15005550001', proxyAddress: '+15559990000' }];
     const { chat, path } = await provisioning(
-      { type: 'delay', ms: 300, applied: 'before' },
+      { type: 'delay', ms: 400, applied: 'before' },
       { participants: refused },
     );
     const [ada, grace] = chat.participants;

@@ -217,7 +217,7 @@ describe('POST /v1/conversations/{conversation}/transfer', () => {
   it('409 conversation_failed for what queued behind a provisioning that fails', async () => {
     await running.sandbox.fault(
       { method: 'POST', path: '/Participants$', times: 3 },
-      { type: 'delay', ms: 200, applied: 'before' },
+      { type: 'delay', ms: 1000, applied: 'before' },
     );
     const wanted = supportChat();
     const participants = [...wanted.participants, REFUSED];

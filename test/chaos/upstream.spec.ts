@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { useTestDatabase } from '../support/database.js';
-import { drawSeed, SHORT } from './support/settings.js';
+import { SHORT } from './support/settings.js';
 import { upstreamRun } from './support/upstream-run.js';
 
 const database = useTestDatabase();
 
 it('Twilio failing at three calls in ten: nothing lost, nothing doubled', async () => {
-  const report = await upstreamRun({ ...SHORT, seed: drawSeed() }, { rounds: 1, seconds: 5 }, database.url);
+  const report = await upstreamRun(SHORT, { rounds: 1, seconds: 5 }, database.url);
   expect(report.discrepancies, report.lines.join('\n')).toEqual([]);
 }, 60_000);

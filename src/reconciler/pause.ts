@@ -5,6 +5,9 @@ const SHAKY_MAX_MS = 5_000;
 /** Longest pause when only a person can help (credentials, a code that nobody knows). */
 const BLOCKED_MAX_MS = 60_000;
 
+/** So many short pauses for what is needed first are made under the lease; then it is given up. */
+export const SHORT_WAITS = 20;
+
 /** Why a wish waits for a person: an error code of the catalogue, told to its waiters at once. */
 export const AUTH_TROUBLE = 'upstream_auth_failed';
 
@@ -20,7 +23,7 @@ export class NotReady extends Error {
   }
 }
 
-/** Full jitter, so that rows that failed together do not come back together. */
+/** Half of it is chance, so that rows that failed together do not come back together. */
 function backoff(baseMs: number, attempts: number, maxMs: number, random: () => number): number {
   const ceiling = Math.min(maxMs, baseMs * 2 ** Math.min(attempts, 20));
   return Math.round(ceiling / 2 + (random() * ceiling) / 2);
@@ -29,7 +32,7 @@ function backoff(baseMs: number, attempts: number, maxMs: number, random: () => 
 /** How long to leave a row alone after `error`, in milliseconds, before try number `attempts` + 1. */
 export function pauseAfter(error: unknown, attempts: number, random: () => number = Math.random): number {
   if (error instanceof NotReady)
-    return attempts < 19 ? backoff(50, attempts, 150, random) : backoff(2000, 0, 2000, random);
+    return attempts < SHORT_WAITS - 1 ? backoff(50, attempts, 150, random) : backoff(2000, 0, 2000, random);
   if (!(error instanceof TwilioError)) return backoff(1000, attempts, BLOCKED_MAX_MS, random);
   switch (error.kind) {
     case 'rate_limited':

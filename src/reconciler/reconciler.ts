@@ -8,7 +8,7 @@ import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import type { Aggregate } from './aggregate.js';
 import { LeaseLost, type Lease, type LeaseClaim } from './lease.js';
 import { LeaseStore } from './lease-store.js';
-import { AUTH_TROUBLE, NotReady, pauseAfter, troubleOf } from './pause.js';
+import { AUTH_TROUBLE, NotReady, pauseAfter, SHORT_WAITS, troubleOf } from './pause.js';
 import { noteTrouble, SETTLE_WISHES, type SettledWish } from './wish-store.js';
 import { WishWaiters } from './wish-waiters.js';
 
@@ -16,9 +16,6 @@ import { WishWaiters } from './wish-waiters.js';
 const DRIVEN_MAX = 500;
 /** A longer pause gives the lease up instead of holding it. */
 const HELD_PAUSE_MAX_MS = 3000;
-
-/** How long what is needed first is waited for under the lease: so many short pauses. */
-const HELD_WAITS_MAX = 20;
 
 /**
  * Brings rows to what is wanted. A request drives the row that it wrote a wish into; what nobody drives is taken up by
@@ -167,7 +164,7 @@ export class Reconciler implements BeforeApplicationShutdown {
     if (error instanceof TwilioError && error.kind === 'unknown') lease.uncertain = true;
     const waits = error instanceof NotReady;
     const pauseMs = pauseAfter(error, waits ? lease.waits++ : lease.attempts++);
-    const hold = waits ? lease.waits < HELD_WAITS_MAX : pauseMs <= HELD_PAUSE_MAX_MS;
+    const hold = waits ? lease.waits < SHORT_WAITS : pauseMs <= HELD_PAUSE_MAX_MS;
     try {
       await this.tellTrouble(lease, error);
       if (!hold || this.stopped || this.upstreamDown) {

@@ -34,9 +34,14 @@ export interface ConversationCommand {
   pending(): Promise<object>;
 }
 
+/** The wish gets its place once the row is locked: whoever has the lock first was accepted first. */
 const LOCK = `
-  select id, state, twilio_sid as "twilioSid", timers from conversations
-  where id = $1 and deleted_at is null for no key update`;
+  with locked as (
+    select id, state, twilio_sid as "twilioSid", timers from conversations
+    where id = $1 and deleted_at is null for no key update),
+  placed as (
+    update wishes w set position = nextval('seq_wishes_position') from locked where w.id = $2)
+  select * from locked`;
 
 /** Writes what is wished of a conversation, and waits for it. Wishes of one conversation are fulfilled in their order. */
 @Injectable()
@@ -56,7 +61,7 @@ export class ConversationCommands {
       payload,
       location,
       write: async (tx, wishId) => {
-        const locked = await lock(tx, id);
+        const locked = await lock(tx, id, wishId);
         assertTakesCommands(locked, spec.whenClosed);
         const end = await spec.write?.(tx, locked, wishId);
         return end ?? this.reconciler.takeUp(tx, CONVERSATION, id);
@@ -67,8 +72,8 @@ export class ConversationCommands {
 }
 
 /** Whatever a command checks stays as it is until the command has been written. */
-async function lock(tx: Queryable, id: string): Promise<LockedConversation> {
-  const [locked] = await tx.query<LockedConversation>('conversations.lock', LOCK, [id]);
+async function lock(tx: Queryable, id: string, wishId: string): Promise<LockedConversation> {
+  const [locked] = await tx.query<LockedConversation>('conversations.lock', LOCK, [id, wishId]);
   if (!locked) throw new AppError('not_found', { detail: 'There is no such conversation.' });
   return locked;
 }

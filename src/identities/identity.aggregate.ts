@@ -55,7 +55,7 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
     const [last] = await this.database.query<{ payload: ServiceRoleWish }>(
       'identities.last-role',
       `select payload from wishes where aggregate_id = $1 and kind = 'service_role' and status < 300
-      order by id desc limit 1`,
+      order by position desc nulls last limit 1`,
       [lease.id],
     );
     const user = last && (await this.gateway.findUser(at, twilioIdentity));

@@ -190,12 +190,12 @@ export interface OpenWish {
   instance: string;
 }
 
-/** The open wishes of a row, oldest first. */
+/** The open wishes of a row, in the order in which they were accepted. */
 export async function findOpenWishes(db: Queryable, aggregateId: string): Promise<OpenWish[]> {
   return db.query<OpenWish>(
     'wishes.open',
     `select id, kind, payload, request_id as "requestId", instance from wishes
-    where aggregate_id = $1 and status is null order by id`,
+    where aggregate_id = $1 and status is null order by position nulls first, id`,
     [aggregateId],
   );
 }

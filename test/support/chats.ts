@@ -113,7 +113,7 @@ export async function namesIn({ api, sandbox }: TestApp, chat: Chat): Promise<(s
 
 /** What was said in a chat after the greeting, as Twilio has it. */
 export async function textsIn(
-  { sandbox }: TestApp,
+  { sandbox }: Pick<TestApp, 'sandbox'>,
   { twilioSid }: Pick<Chat, 'twilioSid'>,
 ): Promise<string[]> {
   return (await contentsOf(sandbox, twilioSid)).messages.slice(1).map(({ body }) => body);

@@ -124,13 +124,13 @@ const WISH_TO = {
     where aggregate_id = $1 and status is null and (kind = 'provision'
       or (kind = 'add_participant' and payload ->> 'participantId' = $2)
       or (kind = 'transfer' and payload ->> 'to' = $2))
-    order by id desc limit 1`,
+    order by position desc nulls last limit 1`,
   remove: `
     select id from wishes
     where aggregate_id = $1 and status is null and (
       (kind = 'remove_participant' and payload ->> 'participantId' = $2)
       or (kind = 'transfer' and payload ->> 'from' = $2))
-    order by id desc limit 1`,
+    order by position desc nulls last limit 1`,
 };
 
 /** The newest open wish that adds or removes the participant. */

@@ -181,7 +181,12 @@ describe('GET /v1/api-keys', () => {
     const lastUse = async () => (await listed(running.api)).find((one) => one.id === id)?.lastUsedAt;
     expect(await lastUse()).toBeNull();
     await running.api.get('/v1/conversations', 200, { key });
-    expect(Date.parse((await lastUse()) ?? '')).toBeGreaterThanOrEqual(before);
+    const used = await eventually(async () => {
+      const time = await lastUse();
+      expect(time).not.toBeNull();
+      return time;
+    });
+    expect(Date.parse(used ?? '')).toBeGreaterThanOrEqual(before);
   });
 });
 

@@ -75,6 +75,34 @@ export function useApp(env: Record<string, string> = {}): TestApp {
   };
 }
 
+/** Another replica of the application: a second process's worth of state, on the same Postgres and sandbox. */
+export function useReplica(first: TestApp, env: () => Record<string, string> = () => ({})): Replica {
+  let app: NestFastifyApplication | undefined;
+  beforeAll(async () => {
+    app = await createApp(loadConfig({ ...serviceEnv(first.database.url, first.sandbox), ...env() }));
+    await app.listen(0, '127.0.0.1');
+  });
+  const close = async (): Promise<void> => {
+    await app?.close();
+    app = undefined;
+  };
+  afterAll(close);
+  return {
+    get api() {
+      if (!app) throw new Error('The replica is there from the beforeAll hooks on, until it is closed.');
+      return new ApiClient(app.getHttpServer(), first.api.key);
+    },
+    close,
+  };
+}
+
+export interface Replica {
+  /** Calls it with the bootstrap key of the first one. */
+  readonly api: ApiClient;
+  /** Stops it before the end of the tests. */
+  close(): Promise<void>;
+}
+
 let made = 0;
 
 /** A name that no other test uses. */

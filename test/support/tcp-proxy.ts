@@ -6,12 +6,17 @@ export class TcpProxy {
   private server: Server | undefined;
   private port = 0;
 
-  constructor(private readonly target: { host: string; port: number }) {}
+  /** `onSent` is shown what clients send, as it comes. */
+  constructor(
+    private readonly target: { host: string; port: number },
+    private readonly onSent?: (chunk: Buffer) => void,
+  ) {}
 
   /** Opens the way (again), always on the same port. Answers the port. */
   async open(): Promise<number> {
     const server = createServer((socket) => {
       const onward = connect(this.target);
+      if (this.onSent) socket.on('data', this.onSent);
       for (const [one, other] of [
         [socket, onward],
         [onward, socket],

@@ -20,6 +20,7 @@ import { IdentitiesModule } from './identities/identities.module.js';
 import { IdentityEntity } from './identities/identity.entity.js';
 import { ReconcilerModule } from './reconciler/reconciler.module.js';
 import { RolesModule } from './roles/roles.module.js';
+import { TokenSessionEntity } from './tokens/sessions/token-session.entity.js';
 import { TokensModule } from './tokens/tokens.module.js';
 
 const ENTITIES = [
@@ -29,6 +30,7 @@ const ENTITIES = [
   ConversationEntity,
   ParticipantEntity,
   MessageEntity,
+  TokenSessionEntity,
 ];
 
 /** The composition root: every module, and the only providers that stand before or behind all routes. */

@@ -8,6 +8,7 @@ import { AppError } from './common/errors/app-error.js';
 import type { ErrorCode } from './common/errors/error-catalog.js';
 import { PROBLEM_CONTENT_TYPE, renderProblem } from './common/errors/problem.js';
 import { isShallow } from './common/http/json-depth.js';
+import type { RequestWithFacts } from './common/http/request-facts.js';
 import { REQUEST_ID_HEADER, requestIdOf } from './common/http/request-id.js';
 import { codePoints } from './common/validation/text.js';
 import type { AppConfig } from './config/app-config.js';
@@ -65,13 +66,14 @@ function addHooks(instance: FastifyInstance): void {
     );
   });
   // One compact line a request. The route stands for the path, which may name people.
-  instance.addHook('onResponse', (request, reply, done) => {
+  instance.addHook('onResponse', (request: RequestWithFacts, reply, done) => {
     request.log.info(
       {
         method: request.method,
         route: request.routeOptions.url ?? null,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
+        ...request.facts,
       },
       'request',
     );

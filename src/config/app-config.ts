@@ -21,7 +21,12 @@ export class AppConfig {
     maxConcurrency: number;
   }>;
   readonly reconciler: Readonly<{ leaseMs: number; callTimeoutMs: number }>;
-  readonly retention: Readonly<{ idempotencyKeepHours: number; failedKeepDays: number }>;
+  readonly tokens: Readonly<{ refreshGraceSeconds: number }>;
+  readonly retention: Readonly<{
+    idempotencyKeepHours: number;
+    failedKeepDays: number;
+    sessionKeepDays: number;
+  }>;
   readonly bootstrapApiKey: string | null;
   readonly logLevel: Env['LOG_LEVEL'];
 
@@ -49,9 +54,11 @@ export class AppConfig {
       maxConcurrency: env.TWILIO_MAX_CONCURRENCY,
     });
     this.reconciler = Object.freeze({ leaseMs: env.LEASE_MS, callTimeoutMs: env.TWILIO_CALL_TIMEOUT_MS });
+    this.tokens = Object.freeze({ refreshGraceSeconds: env.REFRESH_GRACE_SECONDS });
     this.retention = Object.freeze({
       idempotencyKeepHours: env.IDEMPOTENCY_KEEP_HOURS,
       failedKeepDays: env.FAILED_KEEP_DAYS,
+      sessionKeepDays: env.TOKEN_SESSIONS_KEEP_DAYS,
     });
     this.bootstrapApiKey = env.BOOTSTRAP_API_KEY ?? null;
     this.logLevel = env.LOG_LEVEL;

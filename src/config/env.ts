@@ -75,6 +75,12 @@ export class Env {
   /** How long a conversation that could not be provisioned stays listed, in days. */
   @integer() @IsInt() @Min(1) @Max(3650) FAILED_KEEP_DAYS = 30;
 
+  /** How long a used refresh token is answered with what was given for it, in seconds: networks lose answers. */
+  @integer() @IsInt() @Min(1) @Max(60) REFRESH_GRACE_SECONDS = 20;
+
+  /** How long a token session that is over stays listed, in days. */
+  @integer() @IsInt() @Min(1) @Max(3650) TOKEN_SESSIONS_KEEP_DAYS = 30;
+
   /** Where Twilio and browsers reach this service. */
   @IsOptional()
   @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })
@@ -166,6 +172,8 @@ export const ENV_NAMES = [
   'LEASE_MS',
   'IDEMPOTENCY_KEEP_HOURS',
   'FAILED_KEEP_DAYS',
+  'REFRESH_GRACE_SECONDS',
+  'TOKEN_SESSIONS_KEEP_DAYS',
   'PUBLIC_BASE_URL',
   'CORS_ORIGINS',
   'BOOTSTRAP_API_KEY',

@@ -1,9 +1,11 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsInt, IsUUID, Matches, Max, Min } from 'class-validator';
+import { Type } from 'class-transformer';
+import { IsInt, IsObject, IsUUID, Matches, Max, Min, ValidateNested } from 'class-validator';
 import { IfGiven, isExternalId } from '../common/validation/text.js';
 import { Rule } from '../common/validation/rule.js';
 import { IdentitySummary } from '../identities/identity-summary.dto.js';
 import { TOKEN_TTL_SECONDS } from '../twilio/access-tokens.js';
+import { NewSessionDto, SessionGrant } from './sessions/session.dto.js';
 
 export class MintTokenDto {
   @ApiPropertyOptional({ format: 'uuid', description: 'Whose token it is to be.' })
@@ -40,6 +42,16 @@ export class MintTokenDto {
   ttlSeconds: number = 3600;
 
   @ApiPropertyOptional({
+    type: NewSessionDto,
+    description: 'Asks for a session: a refresh token, with which the browser gets the next access token.',
+  })
+  @IfGiven()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => NewSessionDto)
+  session?: NewSessionDto;
+
+  @ApiPropertyOptional({
     description: 'Refused unless the identity is in this conversation, and it is open. Id or CH….',
   })
   @IfGiven()
@@ -62,5 +74,6 @@ export class TokenResponse {
   @ApiProperty({ format: 'date-time' }) expiresAt!: string;
   @ApiProperty({ format: 'date-time', description: 'Early enough for a clock that is 60 seconds off.' })
   refreshAfter!: string;
-  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true }) session!: null;
+  @ApiProperty({ type: SessionGrant, nullable: true, description: 'Null unless one was asked for.' })
+  session!: SessionGrant | null;
 }

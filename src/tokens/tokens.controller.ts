@@ -2,6 +2,7 @@ import { Body, Controller, Header, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import { ApiExamples, ApiFailures } from '../common/http/api-docs.js';
+import { LogFactsOf, type LogFacts } from '../common/http/request-facts.js';
 import { MintTokenDto, TokenResponse } from './token.dto.js';
 import { TokensService } from './tokens.service.js';
 
@@ -22,6 +23,7 @@ export class TokensController {
   @ApiExamples(MintTokenDto, {
     customer: { externalId: 'cust-42' },
     short: { externalId: 'cust-42', ttlSeconds: 900 },
+    session: { externalId: 'cust-42', session: { ttlSeconds: 28_800 } },
   })
   @ApiResponse({ status: 201, type: TokenResponse })
   @ApiFailures(
@@ -33,7 +35,11 @@ export class TokensController {
     'conversation_closed',
     'conversation_failed',
   )
-  mint(@CallerOf() caller: Caller, @Body() body: MintTokenDto): Promise<TokenResponse> {
-    return this.tokens.mint(caller, body);
+  mint(
+    @CallerOf() caller: Caller,
+    @Body() body: MintTokenDto,
+    @LogFactsOf() log: LogFacts,
+  ): Promise<TokenResponse> {
+    return this.tokens.mint(caller, body, log);
   }
 }

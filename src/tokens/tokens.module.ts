@@ -1,12 +1,20 @@
 import { Module } from '@nestjs/common';
 import { ChatServicesModule } from '../chat-services/chat-services.module.js';
+import { IdentitiesModule } from '../identities/identities.module.js';
 import { TwilioModule } from '../twilio/twilio.module.js';
+import { BrowserTokensController } from './browser-tokens.controller.js';
+import { SessionPruning } from './sessions/session-pruning.js';
+import { SessionStore } from './sessions/session-store.js';
+import { SessionsController } from './sessions/sessions.controller.js';
+import { SessionsService } from './sessions/sessions.service.js';
+import { TokenIssuer } from './token-issuer.js';
+import { TokenPeople } from './token-people.js';
 import { TokensController } from './tokens.controller.js';
 import { TokensService } from './tokens.service.js';
 
 @Module({
-  imports: [TwilioModule, ChatServicesModule],
-  controllers: [TokensController],
-  providers: [TokensService],
+  imports: [TwilioModule, ChatServicesModule, IdentitiesModule],
+  controllers: [TokensController, BrowserTokensController, SessionsController],
+  providers: [TokensService, TokenPeople, TokenIssuer, SessionsService, SessionStore, SessionPruning],
 })
 export class TokensModule {}

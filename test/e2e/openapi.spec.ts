@@ -4,7 +4,7 @@ import { ERROR_CATALOG, type ErrorCode } from '../../src/common/errors/error-cat
 import { VERSION } from '../../src/config/version.js';
 import { useApp } from '../support/app.js';
 import { routesOf, SchemaCheck, type OpenApiDocument, type Route } from '../support/openapi.js';
-import { ROUTES } from '../support/routes.js';
+import { PUBLIC_ROUTES, ROUTES } from '../support/routes.js';
 
 const running = useApp();
 
@@ -37,7 +37,7 @@ describe('GET /openapi.json', () => {
   it('describes every route, and no other', () => {
     const documented = routes.filter(({ path }) => path.startsWith('/v1/'));
     const shown = documented.map(({ method, path }) => `${method} ${path.replace(/\{\w+\}/g, '*')}`);
-    const known = ROUTES.map(
+    const known = [...ROUTES, ...PUBLIC_ROUTES].map(
       ([method, path]) => `${method} ${path.replace(/(?<=\/)(x|[0-9a-f-]{36})(?=\/|$)/g, '*')}`,
     );
     expect(shown.sort()).toEqual(known.sort());
@@ -54,8 +54,10 @@ describe('GET /openapi.json', () => {
 
   it('asks for a key wherever one is needed, and nowhere else', () => {
     expect(document.components.securitySchemes).toMatchObject({ bearer: { type: 'http', scheme: 'bearer' } });
-    for (const { path, operation } of routes) {
-      expect(operation.security ?? [], path).toEqual(path.startsWith('/v1/') ? [{ bearer: [] }] : []);
+    const open = PUBLIC_ROUTES.map(([method, path]) => `${method} ${path}`);
+    for (const { method, path, operation } of routes) {
+      const needsKey = path.startsWith('/v1/') && !open.includes(`${method} ${path}`);
+      expect(operation.security ?? [], path).toEqual(needsKey ? [{ bearer: [] }] : []);
     }
   });
 
@@ -136,6 +138,7 @@ describe('examples', () => {
       ['provisionConversation', () => ({})],
       ['provisionConversationByRef', () => ({ path: { externalRef: 'case-4711' } })],
       ['mintToken', () => ({})],
+      ['refreshToken', (ids) => ({ body: { refresh: { refreshToken: ids['mintToken.session'] } } })],
       ['updateConversation', (ids) => ({ path: inChat(ids) })],
       ['addParticipant', (ids) => ({ path: inChat(ids) })],
       ['sendSystemMessage', (ids) => ({ path: inChat(ids) })],
@@ -163,7 +166,8 @@ describe('examples', () => {
         expect(response.status, `${operationId}: ${name}: ${response.text}`).toBeLessThan(300);
         const documented = jsonOf(operation.responses[response.status]?.content) ?? { not: {} };
         expect(check.problems(documented, response.body), `${operationId}: ${name}`).toEqual([]);
-        ids[operationId] = ids[`${operationId}.${name}`] = (response.body as { id: string }).id;
+        const { id, session } = response.body as { id: string; session?: { refreshToken: string } };
+        ids[operationId] = ids[`${operationId}.${name}`] = session?.refreshToken ?? id;
       }
     }
     const withBody = routes.filter(({ operation }) => operation.requestBody);

@@ -5,7 +5,10 @@ export const NOBODYS_ID = '01890000-0000-7000-8000-000000000000';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** Every route under /v1 and the scopes of which it asks for one. */
+/** Every route under /v1 that asks for no API key, as it has a credential of its own. */
+export const PUBLIC_ROUTES: [Method, string][] = [['post', '/v1/tokens/refresh']];
+
+/** Every other route under /v1 and the scopes of which it asks for one. */
 export const ROUTES: [Method, string, Scope[]][] = [
   ['post', '/v1/conversations', ['conversations:write']],
   ['put', '/v1/conversations/by-ref/x', ['conversations:write']],
@@ -33,6 +36,9 @@ export const ROUTES: [Method, string, Scope[]][] = [
   ['patch', `/v1/identities/${NOBODYS_ID}`, ['identities:write']],
   ['put', `/v1/identities/${NOBODYS_ID}/service-role`, ['roles:write']],
   ['post', '/v1/tokens', ['tokens:mint']],
+  ['get', `/v1/identities/${NOBODYS_ID}/token-sessions`, ['tokens:mint']],
+  ['delete', `/v1/identities/${NOBODYS_ID}/token-sessions`, ['tokens:mint']],
+  ['delete', `/v1/token-sessions/${NOBODYS_ID}`, ['tokens:mint']],
   ['get', '/v1/reconciliation', ['admin']],
   ['post', `/v1/conversations/${NOBODYS_ID}/reconcile`, ['admin']],
   ['post', '/v1/api-keys', ['admin']],

@@ -1,0 +1,43 @@
+import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Public } from '../access/caller.js';
+import { ApiExamples, ApiFailures } from '../common/http/api-docs.js';
+import { LogFactsOf, type LogFacts } from '../common/http/request-facts.js';
+import { RefreshTokenDto } from './sessions/session.dto.js';
+import { SessionsService } from './sessions/sessions.service.js';
+import { TokenResponse } from './token.dto.js';
+
+/** For browsers: no API key, but a credential of the person's own. */
+@ApiTags('Tokens')
+@Public()
+@Controller('v1/tokens')
+export class BrowserTokensController {
+  constructor(private readonly sessions: SessionsService) {}
+
+  @Post('refresh')
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @ApiOperation({
+    operationId: 'refreshToken',
+    summary: 'The next access token and refresh token of a session',
+    description:
+      'For browsers, without an API key. A refresh token is good for one refresh. Sent again within a short grace it is answered with the same successor; after that it ends the session.',
+  })
+  @ApiExamples(RefreshTokenDto, {
+    refresh: { refreshToken: `cvr_${'A'.repeat(43)}_${'B'.repeat(43)}` },
+  })
+  @ApiResponse({ status: 200, type: TokenResponse })
+  @ApiFailures(
+    'validation_failed',
+    'refresh_token_reused',
+    'identity_suspended',
+    'not_found',
+    'participant_not_found',
+    'conversation_closed',
+    'conversation_failed',
+    'rate_limited',
+  )
+  refresh(@Body() { refreshToken }: RefreshTokenDto, @LogFactsOf() log: LogFacts): Promise<TokenResponse> {
+    return this.sessions.refresh(refreshToken, log);
+  }
+}

@@ -10,6 +10,7 @@ import { PROBLEM_CONTENT_TYPE, renderProblem } from './common/errors/problem.js'
 import { isShallow } from './common/http/json-depth.js';
 import type { RequestWithFacts } from './common/http/request-facts.js';
 import { REQUEST_ID_HEADER, requestIdOf } from './common/http/request-id.js';
+import { addLinesParser, isStreaming } from './common/http/upload.js';
 import { codePoints } from './common/validation/text.js';
 import type { AppConfig } from './config/app-config.js';
 
@@ -18,6 +19,8 @@ const BODY_LIMIT_BYTES = 1_048_576;
 const PARAMETER_MAX = 255;
 /** How long a client may take to send its request, in milliseconds. */
 const RECEIVE_TIMEOUT_MS = 30_000;
+/** How often it is looked whether one took longer, in milliseconds. */
+const RECEIVE_CHECK_MS = 5_000;
 
 /** Fastify as this service wants it: bounded in every way, and each of its own failures a problem document. */
 export function createAdapter(config: AppConfig): FastifyAdapter {
@@ -32,8 +35,13 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
     requestIdHeader: false,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: RECEIVE_TIMEOUT_MS,
-    // Node would answer a request without Host by itself, with an empty body: see addHooks.
-    http: { requireHostHeader: false },
+    http: {
+      // Node would answer a request without Host by itself, with an empty body: see addHooks.
+      requireHostHeader: false,
+      // Above the time of the whole request, Node takes the one for the other.
+      headersTimeout: RECEIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: RECEIVE_CHECK_MS,
+    },
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: PARAMETER_MAX * 2 },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
@@ -43,8 +51,9 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
     clientErrorHandler,
   });
   const instance = adapter.getInstance<FastifyInstance>();
-  // JSON is all that the API takes; Fastify would take text too.
+  // JSON is all that the API takes, in lines where they are streamed; Fastify would take text too.
   instance.removeContentTypeParser('text/plain');
+  addLinesParser(instance);
   addHooks(instance);
   // An expectation that is not understood may be ignored (RFC 9110); Node would answer 417 with an empty body.
   instance.server.on('checkExpectation', (request, reply) => {
@@ -95,8 +104,10 @@ function refusal(request: FastifyRequest): AppError | undefined {
     : undefined;
 }
 
-/** What never became a request: Node closes the connection after it. */
+/** What never became a request: the connection is closed after it. */
 function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
+  // A body that is streamed takes as long as it takes; it has bounds of its own.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isStreaming(socket)) return;
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;

@@ -5,12 +5,15 @@ import { RolesModule } from '../roles/roles.module.js';
 import { IdentitiesController } from './identities.controller.js';
 import { IdentitiesService } from './identities.service.js';
 import { IdentityAggregate } from './identity.aggregate.js';
+import { ImportBatches } from './import/import-batch.js';
+import { ImportController } from './import/import.controller.js';
+import { ImportService } from './import/import.service.js';
 import { ServiceRoles } from './service-roles.js';
 
 @Module({
   imports: [TwilioModule, ChatServicesModule, RolesModule],
-  controllers: [IdentitiesController],
-  providers: [IdentitiesService, IdentityAggregate, ServiceRoles],
+  controllers: [IdentitiesController, ImportController],
+  providers: [IdentitiesService, IdentityAggregate, ServiceRoles, ImportBatches, ImportService],
   exports: [IdentitiesService],
 })
 export class IdentitiesModule {}

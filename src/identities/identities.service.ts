@@ -21,6 +21,7 @@ import {
   type UpdateIdentityDto,
   type UpsertIdentityDto,
 } from './identity.dto.js';
+import { changeOf } from './identity-change.js';
 import { IdentityEntity, twilioIdentityOf } from './identity.entity.js';
 import { ServiceRoles } from './service-roles.js';
 
@@ -164,13 +165,9 @@ export class IdentitiesService {
   ): Promise<IdentityResponse> {
     const shown = await this.respond(entity, manager);
     assertIfMatch(ifMatch, shown);
-    const { displayName = entity.displayName, attributes = entity.attributes } = body;
-    // What changes nothing leaves `updatedAt`, and with it the ETag, as it is.
-    const unchanged =
-      displayName === entity.displayName &&
-      JSON.stringify(attributes ?? {}) === JSON.stringify(entity.attributes);
-    if (unchanged) return shown;
-    Object.assign(entity, { displayName, attributes: attributes ?? {}, updatedAt: new Date() });
+    const changed = changeOf(entity, body);
+    if (!changed) return shown;
+    Object.assign(entity, changed, { updatedAt: new Date() });
     return this.respond(await manager.save(entity), manager);
   }
 

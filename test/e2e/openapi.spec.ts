@@ -25,7 +25,10 @@ const named = (operationId: string): Route => {
   return route;
 };
 
-const jsonOf = (content?: Record<string, { schema: object }>) => content?.['application/json']?.schema;
+const LINES = 'application/x-ndjson';
+
+const jsonOf = (content?: Record<string, { schema: object }>) =>
+  (content?.['application/json'] ?? content?.[LINES])?.schema;
 
 describe('GET /openapi.json', () => {
   it('200: answers an OpenAPI 3.1 document of this version, to anybody', async () => {
@@ -134,6 +137,7 @@ describe('examples', () => {
     [
       ['createIdentity', () => ({})],
       ['upsertIdentity', () => ({ path: { externalId: 'cust-42' } })],
+      ['importIdentities', () => ({})],
       ['updateIdentity', ({ createIdentity }) => ({ path: { identity: createIdentity } })],
       ['provisionConversation', () => ({})],
       ['provisionConversationByRef', () => ({ path: { externalRef: 'case-4711' } })],
@@ -157,12 +161,14 @@ describe('examples', () => {
     const ids: Record<string, string> = { strange: await strangeService() };
     for (const [operationId, given] of CALLS) {
       const { path, method, operation } = named(operationId);
-      const { schema, examples = {} } = operation.requestBody?.content['application/json'] ?? { schema: {} };
+      const { content = {} } = operation.requestBody ?? {};
+      const type = LINES in content ? LINES : 'application/json';
+      const { schema, examples = {} } = content[type] ?? { schema: {} };
       expect(Object.keys(examples).length, operationId).toBeGreaterThan(0);
       for (const [name, { value }] of Object.entries(examples)) {
         const { path: names = {}, body = {} } = given(ids);
         expect(check.problems(schema, value), `${operationId}: ${name}`).toEqual([]);
-        const response = await send(method, filled(path, names), body[name] ?? value);
+        const response = await send(method, filled(path, names), body[name] ?? value, type);
         expect(response.status, `${operationId}: ${name}: ${response.text}`).toBeLessThan(300);
         const documented = jsonOf(operation.responses[response.status]?.content) ?? { not: {} };
         expect(check.problems(documented, response.body), `${operationId}: ${name}`).toEqual([]);
@@ -212,9 +218,23 @@ describe('GET /docs', () => {
 const filled = (path: string, names: object): string =>
   Object.entries(names).reduce((text, [name, value]) => text.replace(`{${name}}`, String(value)), path);
 
-function send(method: string, path: string, body: object): Promise<Response> {
+async function send(method: string, path: string, body: object, type: string): Promise<Response> {
   const call = request(running.server)[method as 'post'](path);
-  return Promise.resolve(call.set('authorization', `Bearer ${running.api.key}`).send(body));
+  void call.set('authorization', `Bearer ${running.api.key}`).set('content-type', type);
+  if (type !== LINES) return call.send(body);
+  const response = await call
+    .buffer(true)
+    .parse((answer, done) => {
+      let text = '';
+      answer.on('data', (piece: Buffer) => (text += piece.toString()));
+      answer.on('end', () => done(null, JSON.parse(text)));
+    })
+    .send(`${JSON.stringify(body)}\n`);
+  expect(response.body, path).toMatchObject({
+    line: 1,
+    status: expect.not.stringMatching('failed') as string,
+  });
+  return response;
 }
 
 /** A chat service that Twilio has and we do not know. */

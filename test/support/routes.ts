@@ -31,6 +31,7 @@ export const ROUTES: [Method, string, Scope[]][] = [
   ['delete', `/v1/conversations/${NOBODYS_ID}/messages/${NOBODYS_ID}`, ['messages:write']],
   ['post', '/v1/identities', ['identities:write']],
   ['put', '/v1/identities/by-external-id/x', ['identities:write']],
+  ['post', '/v1/identities/import', ['identities:write']],
   ['get', '/v1/identities', ['identities:read']],
   ['get', `/v1/identities/${NOBODYS_ID}`, ['identities:read']],
   ['patch', `/v1/identities/${NOBODYS_ID}`, ['identities:write']],

@@ -26,16 +26,16 @@ const SETTLE = `
   people as (
     update participants p
     set twilio_sid = given.twilio_sid, state = given.state, failure = given.failure, role = given.role,
-      role_sid = given.role_sid, attributes = given.attributes, updated_at = $10
+      role_sid = given.role_sid, attributes = given.attributes, updated_at = given.updated_at
     from json_to_recordset($15::json) as given (id uuid, twilio_sid text, state text, failure jsonb, role text,
-      role_sid text, attributes json), fence
+      role_sid text, attributes json, updated_at timestamptz), fence
     where p.id = given.id),
   posts as (
     update messages m
     set twilio_sid = given.twilio_sid, state = given.state, failure = given.failure,
-      message_index = given.message_index, updated_at = $10
+      message_index = given.message_index, updated_at = given.updated_at
     from json_to_recordset($16::json) as given (id uuid, twilio_sid text, state text, failure jsonb,
-      message_index integer), fence
+      message_index integer, updated_at timestamptz), fence
     where m.id = given.id),
   ${SETTLE_WISHES('fence', '$17')}
   select version, lease_token is null as released, (select count(*) from notified) as told from fence`;
@@ -214,11 +214,20 @@ export class ConversationStore {
 }
 
 function participantColumns(row: ParticipantEntity): object {
-  const { id, twilioSid, state, failure, role, roleSid, attributes } = row;
-  return { id, twilio_sid: twilioSid, state, failure, role, role_sid: roleSid, attributes };
+  const { id, twilioSid, state, failure, role, roleSid, attributes, updatedAt } = row;
+  return {
+    id,
+    twilio_sid: twilioSid,
+    state,
+    failure,
+    role,
+    role_sid: roleSid,
+    attributes,
+    updated_at: updatedAt,
+  };
 }
 
 function messageColumns(row: MessageEntity): object {
-  const { id, twilioSid, state, failure, index } = row;
-  return { id, twilio_sid: twilioSid, state, failure, message_index: index };
+  const { id, twilioSid, state, failure, index, updatedAt } = row;
+  return { id, twilio_sid: twilioSid, state, failure, message_index: index, updated_at: updatedAt };
 }

@@ -28,3 +28,15 @@ export const KEYED_FAILURES: ErrorCode[] = [
   'idempotency_key_reused',
   'answer_erased',
 ];
+
+/** What a reading that goes through to Twilio can be answered with. */
+export const READ_FAILURES: ErrorCode[] = [
+  'validation_failed',
+  'missing_scope',
+  'not_found',
+  'uri_too_long',
+  'upstream_auth_failed',
+  'upstream_unavailable',
+  'upstream_rate_limited',
+  'upstream_timeout',
+];

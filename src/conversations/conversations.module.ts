@@ -20,10 +20,12 @@ import { ParticipantWishes } from './participants/participant-wishes.js';
 import { ParticipantsController } from './participants/participants.controller.js';
 import { ParticipantsService } from './participants/participants.service.js';
 import { Provisioning } from './provisioning.js';
+import { TranscriptController } from './transcript/transcript.controller.js';
+import { TranscriptService } from './transcript/transcript.service.js';
 
 @Module({
   imports: [TwilioModule, ChatServicesModule, RolesModule],
-  controllers: [ConversationsController, ParticipantsController, MessagesController],
+  controllers: [ConversationsController, ParticipantsController, MessagesController, TranscriptController],
   providers: [
     ConversationsService,
     ConversationList,
@@ -40,6 +42,7 @@ import { Provisioning } from './provisioning.js';
     MessagesService,
     MessageWishes,
     RolePermissions,
+    TranscriptService,
   ],
   exports: [ConversationsService],
 })

@@ -29,6 +29,7 @@ export const ROUTES: [Method, string, Scope[]][] = [
   ['get', `/v1/conversations/${NOBODYS_ID}/messages/${NOBODYS_ID}`, ['messages:read']],
   ['patch', `/v1/conversations/${NOBODYS_ID}/messages/${NOBODYS_ID}`, ['messages:write']],
   ['delete', `/v1/conversations/${NOBODYS_ID}/messages/${NOBODYS_ID}`, ['messages:write']],
+  ['get', `/v1/conversations/${NOBODYS_ID}/transcript`, ['messages:read']],
   ['post', '/v1/identities', ['identities:write']],
   ['put', '/v1/identities/by-external-id/x', ['identities:write']],
   ['post', '/v1/identities/import', ['identities:write']],

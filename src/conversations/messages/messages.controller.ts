@@ -12,13 +12,12 @@ import {
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
-import type { ErrorCode } from '../../common/errors/error-catalog.js';
 import { ApiCommand, ApiExamples, ApiFailures, pageOf } from '../../common/http/api-docs.js';
 import { CommandOf, type Command } from '../../common/http/command.js';
 import { RefuseIfMatch } from '../../common/http/etag.js';
 import type { Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
-import { COMMAND_FAILURES, GOES_ON, KEYED_FAILURES } from '../command-docs.js';
+import { COMMAND_FAILURES, GOES_ON, KEYED_FAILURES, READ_FAILURES } from '../command-docs.js';
 import {
   CreateMessageDto,
   DeleteMessageQuery,
@@ -28,17 +27,6 @@ import {
   UpdateMessageDto,
 } from './message.dto.js';
 import { MessagesService } from './messages.service.js';
-
-const READ_FAILURES: ErrorCode[] = [
-  'validation_failed',
-  'missing_scope',
-  'not_found',
-  'uri_too_long',
-  'upstream_auth_failed',
-  'upstream_unavailable',
-  'upstream_rate_limited',
-  'upstream_timeout',
-];
 
 @ApiTags('Messages')
 @ApiBearerAuth()

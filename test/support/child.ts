@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { killWithUs } from './watchdog.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -22,7 +23,10 @@ export interface ChildOptions {
   gid?: number;
 }
 
-/** Runs a command in the repository's folder as a process group of its own, as a terminal would. */
+/**
+ * Runs a command in the repository's folder as a process group of its own, as a terminal would. It does not outlive this
+ * process.
+ */
 export function startChild(command: string[], { env = process.env, ...user }: ChildOptions = {}): Child {
   const [program = '', ...args] = command;
   const child = spawn(program, args, {
@@ -35,6 +39,8 @@ export function startChild(command: string[], { env = process.env, ...user }: Ch
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const forget = child.pid === undefined ? () => undefined : killWithUs(child.pid);
+  child.once('exit', forget);
   const ended = new Promise<number | string>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));

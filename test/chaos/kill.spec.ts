@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { useTestDatabase } from '../support/database.js';
-import { killRun } from './support/kill-run.js';
-import { SHORT } from './support/settings.js';
+import { killRun } from './support/runs/kill-run.js';
+import { SHORT } from './support/world/settings.js';
 
 const database = useTestDatabase();
 

@@ -1,6 +1,6 @@
-import { killRun } from './support/kill-run.js';
-import { finish, stopWithSignals } from './support/report.js';
-import { LONG, numbersFrom } from './support/settings.js';
+import { killRun } from './support/runs/kill-run.js';
+import { finish, stopWithSignals } from './support/judging/report.js';
+import { LONG, numbersFrom } from './support/world/settings.js';
 
 const { kills, freezes, actors, lease, timeout, round, ...given } = numbersFrom({
   kills: 200,

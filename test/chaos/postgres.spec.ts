@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { postgresRun } from './support/postgres-run.js';
-import { SHORT } from './support/settings.js';
+import { postgresRun } from './support/runs/postgres-run.js';
+import { SHORT } from './support/world/settings.js';
 
 it('Postgres stopped and started again while chats are in the making: nothing lost, nothing doubled', async () => {
   const report = await postgresRun(SHORT, { stops: 3, perRound: 3 });

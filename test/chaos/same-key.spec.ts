@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { useTestDatabase } from '../support/database.js';
-import { sameKeyRun } from './support/same-key-run.js';
-import { SHORT } from './support/settings.js';
+import { sameKeyRun } from './support/runs/same-key-run.js';
+import { SHORT } from './support/world/settings.js';
 
 const database = useTestDatabase();
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { useTestDatabase } from '../support/database.js';
-import { SHORT } from './support/settings.js';
-import { upstreamRun } from './support/upstream-run.js';
+import { SHORT } from './support/world/settings.js';
+import { upstreamRun } from './support/runs/upstream-run.js';
 
 const database = useTestDatabase();
 

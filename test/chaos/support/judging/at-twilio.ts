@@ -1,10 +1,14 @@
-import type { NotedCall, World } from './world.js';
+import type { NotedCall, World } from '../world/world.js';
 
 export interface TwilioParticipant {
   sid: string;
   conversation_sid: string;
   identity: string | null;
   attributes: string;
+  messaging_binding: { address?: string; proxy_address?: string } | null;
+  /** Names of the roles in the conversation, and of its User in the chat service; null where there is none. */
+  role: string | null;
+  serviceRole: string | null;
 }
 
 export interface TwilioMessage {
@@ -12,6 +16,7 @@ export interface TwilioMessage {
   conversation_sid: string;
   index: number;
   body: string | null;
+  attributes: string;
 }
 
 export interface TwilioConversation {
@@ -20,6 +25,9 @@ export interface TwilioConversation {
   friendly_name: string | null;
   attributes: string;
   state: string;
+  /** Timers, in seconds. */
+  inactive_after: number | null;
+  closed_after: number | null;
   next_message_index: number;
   participants: TwilioParticipant[];
   messages: TwilioMessage[];
@@ -29,8 +37,10 @@ export interface TwilioConversation {
 
 interface State {
   conversations: Omit<TwilioConversation, 'participants' | 'messages' | 'lateMessages'>[];
-  participants: TwilioParticipant[];
+  participants: (TwilioParticipant & { role_sid: string | null })[];
   messages: TwilioMessage[];
+  roles: { sid: string; friendly_name: string }[];
+  users: { identity: string; role_sid: string }[];
 }
 
 const LATE = ['delay', 'reset-before'];
@@ -41,7 +51,7 @@ export async function conversationsAtTwilio(world: World): Promise<TwilioConvers
     world.control<State>('GET', '/sandbox/state?full=true'),
     world.control<{ requests: NotedCall[] }>('GET', '/sandbox/requests'),
   ]);
-  const participants = grouped(state.participants);
+  const participants = grouped(withRoles(state));
   const messages = grouped(state.messages);
   const late = new Map<string, number>();
   for (const { method, path, fault } of requests) {
@@ -53,6 +63,17 @@ export async function conversationsAtTwilio(world: World): Promise<TwilioConvers
     participants: participants.get(conversation.sid) ?? [],
     messages: messages.get(conversation.sid) ?? [],
     lateMessages: late.get(conversation.sid) ?? 0,
+  }));
+}
+
+/** By name: that of a role which the service has made ends with our id. */
+function withRoles({ participants, roles, users }: State): TwilioParticipant[] {
+  const nameOf = new Map(roles.map(({ sid, friendly_name }) => [sid, friendly_name.replace(/ cvk_.*$/, '')]));
+  const serviceRoleOf = new Map(users.map(({ identity, role_sid }) => [identity, nameOf.get(role_sid)]));
+  return participants.map((participant) => ({
+    ...participant,
+    role: nameOf.get(participant.role_sid ?? '') ?? null,
+    serviceRole: serviceRoleOf.get(participant.identity ?? '') ?? null,
   }));
 }
 

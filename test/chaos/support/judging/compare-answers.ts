@@ -1,15 +1,31 @@
 import { memberOf, type TwilioConversation } from './at-twilio.js';
-import { Client } from './client.js';
-import { Random } from './random.js';
-import type { ChatRecord, Recorder } from './record.js';
-import type { World } from './world.js';
+import { Client } from '../load/client.js';
+import { Random } from '../world/random.js';
+import type { ChatRecord, Recorder } from '../load/record.js';
+import type { World } from '../world/world.js';
 
 interface ShownChat {
   id: string;
   twilioSid: string;
   state: string;
   friendlyName: string | null;
-  participants: { twilioSid: string; state: string; attributes: Record<string, unknown> }[];
+  attributes: Record<string, unknown>;
+  timers: { inactive: string | null; closed: string | null };
+  participants: {
+    twilioSid: string;
+    state: string;
+    role: string | null;
+    address: string | null;
+    attributes: Record<string, unknown>;
+  }[];
+}
+
+interface ShownMessage {
+  twilioSid: string;
+  state: string;
+  index: number;
+  body: string;
+  attributes: Record<string, unknown>;
 }
 
 /** Compares what the service answers with what the sandbox has, and stored answers with those that were given. */
@@ -39,20 +55,66 @@ async function compareChat(client: Client, chat: ChatRecord, there?: TwilioConve
   if (!there) return shown.map(({ state }) => `is shown as ${state}, and is not at Twilio`);
   const [one] = shown;
   if (!one || shown.length > 1) return [`is shown ${shown.length} times, and is at Twilio`];
-  const found: string[] = [];
-  if (one.twilioSid !== there.sid) found.push(`is shown as ${one.twilioSid}, and is ${there.sid} at Twilio`);
-  if (one.state !== there.state) found.push(`is shown as ${one.state}, and is ${there.state} at Twilio`);
-  if (one.friendlyName !== (there.friendly_name || null)) {
-    found.push(`is shown as called ${one.friendlyName}, and is ${there.friendly_name} at Twilio`);
-  }
-  const people = one.participants.map(
-    (person) => `${person.twilioSid} ${person.state} ${canonical(person.attributes)}`,
+  const found = [
+    different('sid', one.twilioSid, there.sid),
+    different('state', one.state, there.state),
+    different('name', one.friendlyName, there.friendly_name || null),
+    different('attributes', canonical(one.attributes), canonical(JSON.parse(there.attributes))),
+    chat.timers && different('inactive timer', one.timers.inactive, chat.timers.inactive ?? null),
+    chat.timers && different('closed timer', one.timers.closed, chat.timers.closed ?? null),
+    different('people', shownPeople(one), peopleAt(there)),
+    different('messages', await shownMessages(client, one), messagesAt(there)),
+    ...(await compareServiceRoles(client, chat)),
+  ];
+  return found.flatMap((text) => text ?? []);
+}
+
+function different(what: string, shown: unknown, there: unknown): string | undefined {
+  return shown === there
+    ? undefined
+    : `is shown with ${what} ${String(shown)}, and has ${String(there)} at Twilio`;
+}
+
+function shownPeople({ participants }: ShownChat): string {
+  const people = participants.map(({ twilioSid, state, role, address, attributes }) =>
+    [twilioSid, state, address ?? role, canonical(attributes)].join(' '),
   );
-  const there_ = there.participants.map(
-    ({ sid, attributes }) => `${sid} joined ${canonical(JSON.parse(attributes))}`,
+  return people.sort().join();
+}
+
+function peopleAt({ participants }: TwilioConversation): string {
+  const people = participants.map(({ sid, role, messaging_binding, attributes }) =>
+    [sid, 'joined', messaging_binding?.address ?? role, canonical(JSON.parse(attributes))].join(' '),
   );
-  if (people.sort().join() !== there_.sort().join()) {
-    found.push(`people are shown as ${people.join(', ')}, and are ${there_.join(', ')} at Twilio`);
+  return people.sort().join();
+}
+
+async function shownMessages(client: Client, { id }: ShownChat): Promise<string> {
+  const list = await client.once('GET', `/v1/conversations/${id}/messages?limit=100`, undefined);
+  const { data } = JSON.parse(list.text) as { data: ShownMessage[] };
+  return data
+    .map((one) => [one.twilioSid, one.state, one.index, one.body, canonical(one.attributes)].join(' '))
+    .join();
+}
+
+/** But for what is ours in their attributes. */
+function messagesAt({ messages }: TwilioConversation): string {
+  return [...messages]
+    .sort((one, other) => one.index - other.index)
+    .map(({ sid, index, body, attributes }) => {
+      const shown = { ...(JSON.parse(attributes) as object), convoke: undefined };
+      return [sid, 'sent', index, body, canonical(JSON.parse(JSON.stringify(shown)))].join(' ');
+    })
+    .join();
+}
+
+async function compareServiceRoles(client: Client, chat: ChatRecord): Promise<(string | undefined)[]> {
+  const found: (string | undefined)[] = [];
+  for (const { service } of chat.people.values()) {
+    if (!service) continue;
+    const { text } = await client.once('GET', `/v1/identities/${service.identityId}`, undefined);
+    const { serviceRole } = JSON.parse(text) as { serviceRole: string | null };
+    found.push(different(`service role of ${service.identityId}`, serviceRole, service.role));
   }
   return found;
 }

@@ -1,5 +1,5 @@
-import type { Recorder } from './record.js';
-import type { Settings } from './settings.js';
+import type { Recorder } from '../load/record.js';
+import type { Settings } from '../world/settings.js';
 
 /** What a run ended with. */
 export interface Report {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { World } from './world.js';
+import type { World } from '../world/world.js';
 
 interface WishTimes {
   id: string;
@@ -49,7 +49,7 @@ export async function untilSettled(world: World): Promise<Settling> {
   const looked = Date.now() + leaseMs + callTimeoutMs + boundMs;
   while (Date.now() < looked && (await dueRows(world)) > 0) await pause(POLL_MS);
   const due = await dueRows(world);
-  if (due > 0) discrepancies.push(`${due} conversation(s) are still to be looked at`);
+  if (due > 0) discrepancies.push(`${due} row(s) are still to be looked at`);
   return { wishes: wishes.length, slowestMs: Math.round(slowestMs), discrepancies };
 }
 
@@ -64,7 +64,8 @@ async function openWishes(world: World): Promise<number> {
 
 async function dueRows(world: World): Promise<number> {
   const rows = await world.sql<{ n: string }>(
-    'select count(*) as n from conversations where due_at is not null',
+    `select (select count(*) from conversations where due_at is not null)
+      + (select count(*) from identities where due_at is not null) as n`,
   );
   return Number(rows[0]?.n);
 }

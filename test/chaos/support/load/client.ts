@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Random } from './random.js';
-import type { World } from './world.js';
+import type { Random } from '../world/random.js';
+import type { World } from '../world/world.js';
 
 export interface Outcome {
   status: number;

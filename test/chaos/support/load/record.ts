@@ -1,12 +1,34 @@
 /** What is known of something that was asked for: done, not done, or either (nobody was told, and nobody asked again). */
 export type Fate = 'yes' | 'no' | 'maybe';
 
+export interface PersonRecord {
+  fate: Fate;
+  /** The member `v` of the participant's attributes. */
+  v: number | null;
+  /** Of the conversation; null for an address. */
+  role: string | null;
+  /** Of an address participant: the pair. */
+  pair: { address: string; proxyAddress: string } | null;
+  /** How a path names the participant: an externalId, or our id where there is none. */
+  path: string;
+  /** The identity of whoever has got a service role, and that role. */
+  service: { identityId: string; role: string } | null;
+}
+
 export interface SaidRecord {
-  /** The body: no other message has it. */
-  mark: string;
+  /** The first word of the body: no other message has it. */
+  readonly mark: string;
   fate: Fate;
   /** Those of a lower step were answered before this one was sent. */
-  step: number;
+  readonly step: number;
+  /** The whole body, which begins with the mark. */
+  body: string;
+  /** The member `v` of the message's attributes. */
+  v: number | null;
+  /** Of the message, once it was answered. */
+  id: string | null;
+  /** It was there, and was deleted. */
+  deleted: boolean;
 }
 
 /** An answer that was stored: the same key gives the same bytes again. */
@@ -18,15 +40,19 @@ export interface KeptAnswer {
   text: string;
 }
 
-/** One chat as the program knows it from what was accepted: nothing in here comes out of what the service shows. */
+/** One chat as the program knows it from what was accepted: nothing in here but ids comes out of what the service shows. */
 export class ChatRecord {
   made: Fate = 'maybe';
   gone: Fate = 'no';
-  closed: Fate = 'no';
-  id: string | null = null;
+  /** Undefined where it is not known: the same for what follows. */
+  state: 'active' | 'inactive' | 'closed' | undefined = 'active';
   friendlyName: string | null | undefined = null;
-  /** By the name that travels in the participant's attributes; the value of `v` there. */
-  readonly people = new Map<string, { fate: Fate; v: number | null }>();
+  /** The member `v` of its attributes. */
+  v: number | null | undefined = null;
+  timers: { inactive?: string; closed?: string } | undefined = {};
+  id: string | null = null;
+  /** By the name that travels in the participant's attributes. */
+  readonly people = new Map<string, PersonRecord>();
   readonly said: SaidRecord[] = [];
   readonly answers: KeptAnswer[] = [];
   step = 0;
@@ -41,13 +67,19 @@ export class ChatRecord {
     return `/v1/conversations/${this.id}`;
   }
 
-  /** Those who are in for certain. */
-  get present(): string[] {
-    return [...this.people].flatMap(([who, { fate }]) => (fate === 'yes' ? [who] : []));
+  /** Those who are in for certain, in the order in which they were asked for. */
+  get present(): [who: string, person: PersonRecord][] {
+    return [...this.people].filter(([, { fate }]) => fate === 'yes');
+  }
+
+  person(who: string): PersonRecord {
+    const found = this.people.get(who);
+    if (!found) throw new Error(`Nobody in ${this.name} is called ${who}.`);
+    return found;
   }
 
   say(mark: string, fate: Fate): SaidRecord {
-    const said = { mark, fate, step: this.step };
+    const said = { mark, fate, step: this.step, body: mark, v: null, id: null, deleted: false };
     this.said.push(said);
     return said;
   }

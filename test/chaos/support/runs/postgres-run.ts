@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { judge } from './judge.js';
-import { Load } from './load.js';
-import type { OwnPostgres, StopSignal } from './own-postgres.js';
-import { Random } from './random.js';
-import { Recorder } from './record.js';
-import type { Replica } from './replica.js';
-import { reportOf, type Report } from './report.js';
-import { untilSettled } from './settling.js';
-import type { Settings } from './settings.js';
-import { World } from './world.js';
+import { judge } from '../judging/judge.js';
+import { Load } from '../load/load.js';
+import type { OwnPostgres, StopSignal } from '../world/own-postgres.js';
+import { Random } from '../world/random.js';
+import { Recorder } from '../load/record.js';
+import type { Replica } from '../world/replica.js';
+import { reportOf, type Report } from '../judging/report.js';
+import { untilSettled } from '../judging/settling.js';
+import type { Settings } from '../world/settings.js';
+import { World } from '../world/world.js';
 
 export interface PostgresPlan {
   /** Times that Postgres is stopped. */

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { conversationsAtTwilio, memberOf } from './at-twilio.js';
-import { Client, type Outcome } from './client.js';
-import { Random } from './random.js';
-import { Recorder } from './record.js';
-import { reportOf, type Report } from './report.js';
-import { untilSettled } from './settling.js';
-import type { Settings } from './settings.js';
-import { World } from './world.js';
+import { conversationsAtTwilio, memberOf } from '../judging/at-twilio.js';
+import { Client, type Outcome } from '../load/client.js';
+import { Random } from '../world/random.js';
+import { Recorder } from '../load/record.js';
+import { reportOf, type Report } from '../judging/report.js';
+import { untilSettled } from '../judging/settling.js';
+import type { Settings } from '../world/settings.js';
+import { World } from '../world/world.js';
 
 export interface SameKeyPlan {
   keys: number;

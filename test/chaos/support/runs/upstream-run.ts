@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { judge } from './judge.js';
-import { Load } from './load.js';
-import { Random } from './random.js';
-import { Recorder } from './record.js';
-import { reportOf, type Report } from './report.js';
-import { untilSettled } from './settling.js';
-import type { Settings } from './settings.js';
-import { World, type NotedCall } from './world.js';
+import { judge } from '../judging/judge.js';
+import { Load } from '../load/load.js';
+import { Random } from '../world/random.js';
+import { Recorder } from '../load/record.js';
+import { reportOf, type Report } from '../judging/report.js';
+import { untilSettled } from '../judging/settling.js';
+import type { Settings } from '../world/settings.js';
+import { World, type NotedCall } from '../world/world.js';
 
 export interface UpstreamPlan {
   rounds: number;

@@ -7,8 +7,8 @@ import {
   removeEmbeddedPostgres,
   startEmbeddedPostgres,
   type EmbeddedPostgres,
-} from '../../../src/database/embedded-postgres.js';
-import { runMigrations } from '../../../src/database/migrate.js';
+} from '../../../../src/database/embedded-postgres.js';
+import { runMigrations } from '../../../../src/database/migrate.js';
 
 /** How a server is stopped: it waits for its sessions, it ends them, or it has no say. */
 export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGKILL';

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { startService, type Running } from '../../support/processes.js';
+import { startService, type Running } from '../../../support/processes.js';
 import { HoldingProxy, type Trap } from './holding-proxy.js';
 
 /** A replica of the built service that can be killed, frozen and started again, always on the same ways. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import pg from 'pg';
-import { SANDBOX_DEFAULTS } from '../../../src/sandbox/config.js';
-import { startSandboxProcess, type Running } from '../../support/processes.js';
+import { SANDBOX_DEFAULTS } from '../../../../src/sandbox/config.js';
+import { startSandboxProcess, type Running } from '../../../support/processes.js';
 import { OwnPostgres } from './own-postgres.js';
 import { Replica } from './replica.js';
 import type { Settings } from './settings.js';
@@ -36,9 +37,6 @@ export class World {
   /** `databaseUrl` names a migrated database that is used instead of a Postgres of the run's own. */
   static async start(settings: Settings, databaseUrl?: string): Promise<World> {
     const world = new World(settings);
-    const leave = (): void => world.abandon();
-    process.once('exit', leave);
-    world.ends.push(() => Promise.resolve(process.off('exit', leave)));
     try {
       world.databaseUrl = databaseUrl ?? (await world.ownPostgres());
       world.sandbox = await startSandboxProcess({ SANDBOX_PORT: '0' });
@@ -67,13 +65,6 @@ export class World {
     if (this.settings.talks) console.log(line);
   }
 
-  /** The program is leaving: its processes go with it. */
-  private abandon(): void {
-    for (const pid of [this.sandbox?.pid, ...this.replicas.map((replica) => replica.pid)]) {
-      if (pid) process.kill(pid, 'SIGKILL');
-    }
-  }
-
   note(what: string): void {
     this.disturbances.push({ at: Date.now(), what });
     if (process.env['CHAOS_LOG']) console.log(`${new Date().toISOString()} ${what}`);
@@ -87,6 +78,19 @@ export class World {
   async clearFaults(): Promise<void> {
     await this.control('DELETE', '/sandbox/faults');
     this.note('faults ended');
+  }
+
+  /** For whoever looks into a discrepancy: everything that was called, and everything there is, as JSON. */
+  async dump(file: string): Promise<void> {
+    const [requests, state, wishes, conversations, participants, messages] = await Promise.all([
+      this.control<object>('GET', '/sandbox/requests'),
+      this.control<object>('GET', '/sandbox/state?full=true'),
+      ...['wishes', 'conversations', 'participants', 'messages'].map((table) =>
+        this.sql(`select * from ${table}`),
+      ),
+    ]);
+    const rows = { wishes, conversations, participants, messages };
+    await writeFile(file, JSON.stringify({ disturbances: this.disturbances, requests, state, rows }, null, 1));
   }
 
   control<T>(method: string, path: string, body?: object): Promise<T> {

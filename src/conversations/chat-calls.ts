@@ -7,7 +7,13 @@ import type { IdentityEntity } from '../identities/identity.entity.js';
 import { toAppError } from '../twilio/to-app-error.js';
 import { TwilioError } from '../twilio/twilio-error.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
-import type { At, NewParticipant, UpstreamMessage, UpstreamParticipant } from '../twilio/twilio.types.js';
+import type {
+  At,
+  NewParticipant,
+  ParticipantChange,
+  UpstreamMessage,
+  UpstreamParticipant,
+} from '../twilio/twilio.types.js';
 import type { ViewedParticipant } from './conversation.dto.js';
 import { uniqueNameOf } from './conversation.entity.js';
 import { failureOf, Refusal, type Attempt } from './conversation-work.js';
@@ -15,7 +21,7 @@ import { messageIdOf, twilioAttributes, type MessageEntity } from './messages/me
 import type { ParticipantEntity } from './participants/participant.entity.js';
 
 /** How far Twilio's clock may be behind ours, in milliseconds: a message is not older than its row, but for this. */
-const CLOCK_SKEW_MS = 600_000;
+export const CLOCK_SKEW_MS = 600_000;
 
 /**
  * The steps that commands are made of. Each brings one thing about and is right from any starting point: what may have
@@ -49,7 +55,7 @@ export class ChatCalls {
     return sid;
   }
 
-  /** Has the participant in the conversation. `present` are those who may be in it already. */
+  /** Has the participant in the conversation, as it was asked for. `present` are those who may be in it already. */
   async ensureParticipant(
     { at, service, work }: Attempt,
     conversationSid: string,
@@ -58,16 +64,24 @@ export class ChatCalls {
   ): Promise<void> {
     if (participant.state === 'joined') return;
     const isThis = (other: UpstreamParticipant): boolean => matches(other, participant, identity);
+    const wanted = toUpstream(participant, identity, service);
+    const find = async () => (await this.gateway.listParticipants(at, conversationSid)).find(isThis);
+    // It may have landed late, from before the same one was removed and asked for otherwise.
+    const asWanted = async (there: UpstreamParticipant): Promise<UpstreamParticipant> => {
+      const change = differenceOf(there, wanted);
+      if (change) await this.gateway.updateParticipant(at, conversationSid, there.sid, change);
+      return there;
+    };
     try {
-      const { sid } =
-        present.find(isThis) ??
-        (await this.gateway
-          .addParticipant(at, conversationSid, toUpstream(participant, identity, service))
-          .catch(async (error: unknown) => {
+      const known = present.find(isThis);
+      const { sid } = known
+        ? await asWanted(known)
+        : await this.gateway.addParticipant(at, conversationSid, wanted).catch(async (error: unknown) => {
             if (isElsewhere(error, conversationSid)) throw error;
-            const find = async () => (await this.gateway.listParticipants(at, conversationSid)).find(isThis);
-            return existing(error, async () => (await find()) ?? delay(SECOND_LOOK_MS).then(find));
-          }));
+            return asWanted(
+              await existing(error, async () => (await find()) ?? delay(SECOND_LOOK_MS).then(find)),
+            );
+          });
       work.change(participant, { twilioSid: sid, state: 'joined' });
     } catch (error) {
       if (!isFinal(error)) throw error;
@@ -206,7 +220,21 @@ function toUpstream(
   };
 }
 
-export function roleSidOf({ role, roleSid }: ParticipantEntity, service: ReadyChatService): string | null {
+/** What a participant at Twilio has otherwise than it was asked for; null for nothing. */
+function differenceOf(there: UpstreamParticipant, wanted: NewParticipant): ParticipantChange | null {
+  const { attributes = '{}' } = wanted;
+  const roleSid = 'roleSid' in wanted ? wanted.roleSid : undefined;
+  const change = {
+    ...(there.attributes !== attributes && { attributes }),
+    ...(roleSid !== undefined && there.roleSid !== roleSid && { roleSid }),
+  };
+  return Object.keys(change).length > 0 ? change : null;
+}
+
+export function roleSidOf(
+  { role, roleSid }: Pick<ParticipantEntity, 'role' | 'roleSid'>,
+  service: ReadyChatService,
+): string | null {
   return roleSid ?? (role !== null && isPreset(role) ? (service.presetSids.get(role) ?? null) : null);
 }
 

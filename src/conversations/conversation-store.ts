@@ -117,12 +117,13 @@ export class ConversationStore {
     return new Map(rows.map((row) => [row.id, row.twilio_sid]));
   }
 
-  /** What was asked for lately by wishes of this kind that were fulfilled. */
-  async lateChanges(conversationId: string, kind: string): Promise<Record<string, unknown>[]> {
-    const rows = await this.database.query<{ payload: Record<string, unknown> }>(
+  /** What was asked for lately by wishes of this kind that were fulfilled; the last comes last. */
+  async lateChanges<Payload extends object>(conversationId: string, kind: string): Promise<Payload[]> {
+    const rows = await this.database.query<{ payload: Payload }>(
       'conversations.late-changes',
       `select payload from wishes
-      where aggregate_id = $1 and kind = $2 and status = 200 and settled_at > now() - interval '1 hour'`,
+      where aggregate_id = $1 and kind = $2 and status = 200 and settled_at > now() - interval '1 hour'
+      order by settled_at`,
       [conversationId, kind],
     );
     return rows.map(({ payload }) => payload);

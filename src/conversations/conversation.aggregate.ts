@@ -20,10 +20,8 @@ import {
 import { ConversationResponse } from './conversation.dto.js';
 import { uniqueNameOf } from './conversation.entity.js';
 import { LifecycleWishes } from './lifecycle-wishes.js';
-import { sendLastChange } from './late-changes.js';
-import { removeTwins } from './messages/late-messages.js';
+import { undoLateLandings } from './late-landings.js';
 import { MessageWishes } from './messages/message-wishes.js';
-import { removeLateParticipants } from './participants/late-participants.js';
 import { ParticipantWishes } from './participants/participant-wishes.js';
 import { Provisioning } from './provisioning.js';
 
@@ -198,10 +196,7 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
     }));
   }
 
-  /**
-   * A call that was given up may have taken effect since: a conversation that failed or was deleted must not be there,
-   * a message must be there once, who was removed must be out, and of several changes the last one counts.
-   */
+  /** A call that was given up may have taken effect since: what failed or was deleted must not be there. */
   private async lookForLateLandings(attempt: Attempt): Promise<void> {
     const { lease, at, work } = attempt;
     const { id, state, twilioSid } = work.view.conversation;
@@ -209,15 +204,7 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
       const late = await this.gateway.findConversation(at, uniqueNameOf(id));
       if (late) await this.gateway.deleteConversation(at, late.sid);
     } else if (twilioSid !== null && state !== 'closed' && state !== 'provisioning') {
-      const looks = [
-        removeLateParticipants(this.gateway, attempt, twilioSid),
-        removeTwins(this.gateway, this.store, attempt, twilioSid),
-        sendLastChange(this.gateway, this.store, attempt, twilioSid),
-      ];
-      await Promise.all(looks).catch((error: unknown) => {
-        // With the conversation, whatever landed late in it is gone.
-        if (!(error instanceof TwilioError) || error.kind !== 'not_found') throw error;
-      });
+      await undoLateLandings(this.gateway, this.store, attempt, twilioSid);
     }
     lease.looked = true;
   }

@@ -9,7 +9,7 @@ import { ConversationStore } from './conversation-store.js';
 import { endWith, endWithProblem, Refusal, type Attempt } from './conversation-work.js';
 import { ConversationResponse } from './conversation.dto.js';
 import { uniqueNameOf, type Timers } from './conversation.entity.js';
-import { removeTwins } from './messages/late-messages.js';
+import { undoLateLandings } from './late-landings.js';
 
 /** What `update` changes: the keys that are given. */
 export interface ConversationChangeWish {
@@ -46,7 +46,7 @@ export class LifecycleWishes {
       ...(timers !== undefined && { timers: { inactive: 'PT0S', closed: 'PT0S', ...timers } }),
       ...(state !== undefined && { state }),
     };
-    if (state === 'closed') await this.removeTwins(attempt, sid);
+    if (state === 'closed') await this.undoLateLandings(attempt, sid);
     const after = await this.gateway
       .updateConversation(at, sid, change)
       .catch((error: unknown) => refuse(error));
@@ -70,7 +70,7 @@ export class LifecycleWishes {
         if (!(error instanceof Refusal) || error.error.code !== 'conversation_closed') throw error;
       });
     }
-    await this.removeTwins(attempt, sid);
+    await this.undoLateLandings(attempt, sid);
     await this.gateway.updateConversation(at, sid, { state: 'closed' }).catch((error: unknown) => {
       if (!(error instanceof TwilioError) || error.kind !== 'closed') refuse(error);
     });
@@ -78,10 +78,10 @@ export class LifecycleWishes {
     return endWith(200, ConversationResponse.from(work.view));
   }
 
-  /** In a closed conversation nothing can be removed any more. */
-  private async removeTwins(attempt: Attempt, sid: string): Promise<void> {
+  /** In a closed conversation nothing can be removed or changed any more. */
+  private async undoLateLandings(attempt: Attempt, sid: string): Promise<void> {
     const { lease, work } = attempt;
-    if (lease.uncertain || work.lookPending) await removeTwins(this.gateway, this.store, attempt, sid);
+    if (lease.uncertain || work.lookPending) await undoLateLandings(this.gateway, this.store, attempt, sid);
   }
 
   /** The customer is never alone. A refusal leaves `from` in, and whoever has joined. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { useApp } from '../support/app.js';
+import { unique, useApp } from '../support/app.js';
 import { contentsOf, provision } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
 
@@ -46,4 +46,138 @@ it('and so it is with a change of a participant', async () => {
   await test.api.patch(`${path}/participants/${ada.id}`, { attributes: { v: 2 } }, 200);
   await eventually(async () => expect(await attributesAtTwilio()).toMatchObject({ attributes: '{"v":1}' }));
   await eventually(async () => expect(await attributesAtTwilio()).toMatchObject({ attributes: '{"v":2}' }));
+});
+
+it('and with the role of a participant', async () => {
+  const { path, bob, twilioSid } = await provision(test.api);
+  const at = `/v1/Conversations/${twilioSid}/Participants/${bob.twilioSid}`;
+  const roleAtTwilio = async () => (await sandbox.twilio<{ role_sid: string }>(at)).role_sid;
+  const before = await roleAtTwilio();
+  await test.api.patch(`${path}/participants/${bob.id}`, { role: 'bot' }, 200);
+  const bot = await roleAtTwilio();
+  await landsLate(`/Participants/${bob.twilioSid}$`);
+  await test.api.patch(`${path}/participants/${bob.id}`, { role: 'customer' }, 200);
+  await test.api.patch(`${path}/participants/${bob.id}`, { role: 'bot' }, 200);
+  await eventually(async () => expect(await roleAtTwilio()).toBe(before));
+  await eventually(async () => expect(await roleAtTwilio()).toBe(bot));
+});
+
+it('and with the body and the attributes of a message', async () => {
+  const { path, twilioSid } = await provision(test.api);
+  const { body } = await test.api.post(`${path}/system-messages`, { body: 'One.' }, 201);
+  const message = `/Messages/${body.twilioSid}`;
+  const there = async () => {
+    const at = `/v1/Conversations/${twilioSid}${message}`;
+    const { body: text, attributes } = await sandbox.twilio<{ body: string; attributes: string }>(at);
+    const { v, convoke } = JSON.parse(attributes) as { v?: number; convoke?: object };
+    expect(convoke).toMatchObject({ id: body.id });
+    return { text, v };
+  };
+  await landsLate(`${message}$`);
+  await test.api.patch(`${path}/messages/${body.id}`, { body: 'Two.', attributes: { v: 2 } }, 200);
+  await test.api.patch(`${path}/messages/${body.id}`, { body: 'Three.', attributes: { v: 3 } }, 200);
+  await eventually(async () => expect(await there()).toEqual({ text: 'Two.', v: 2 }));
+  await eventually(async () => expect(await there()).toEqual({ text: 'Three.', v: 3 }));
+});
+
+it('and with timers, which Twilio shows by the moments at which they fire', async () => {
+  const { path, twilioSid } = await provision(test.api);
+  const hours = async () => {
+    const at = `/v1/Conversations/${twilioSid}`;
+    const { timers } = await sandbox.twilio<{ timers: { date_inactive?: string } }>(at);
+    return timers.date_inactive && Math.round((Date.parse(timers.date_inactive) - Date.now()) / 3_600_000);
+  };
+  await landsLate(`/Conversations/${twilioSid}$`);
+  await test.api.patch(path, { timers: { inactive: 'PT2H' } }, 200);
+  await test.api.patch(path, { timers: { inactive: 'PT5H' } }, 200);
+  await eventually(async () => expect(await hours()).toBe(2));
+  await eventually(async () => expect(await hours()).toBe(5));
+});
+
+it('A chat that was put to rest, and woken, stays awake when the rest lands once more', async () => {
+  const { path, twilioSid } = await provision(test.api);
+  const stateAtTwilio = async () =>
+    (await sandbox.twilio<{ state: string }>(`/v1/Conversations/${twilioSid}`)).state;
+  await landsLate(`/Conversations/${twilioSid}$`);
+  await test.api.patch(path, { state: 'inactive' }, 200);
+  await test.api.post(`${path}/system-messages`, { body: 'Anybody there?' }, 201);
+  await eventually(async () => expect(await stateAtTwilio()).toBe('inactive'));
+  await eventually(async () => expect(await stateAtTwilio()).toBe('active'));
+});
+
+it('and one that was put to rest after a message stays at rest when the message lands once more', async () => {
+  const { path, twilioSid } = await provision(test.api);
+  const stateAtTwilio = async () =>
+    (await sandbox.twilio<{ state: string }>(`/v1/Conversations/${twilioSid}`)).state;
+  await landsLate('/Messages$');
+  await test.api.post(`${path}/system-messages`, { body: 'Good night.' }, 201);
+  await test.api.patch(path, { state: 'inactive' }, 200);
+  await eventually(async () => expect(await stateAtTwilio()).toBe('active'));
+  await eventually(async () => expect(await stateAtTwilio()).toBe('inactive'));
+});
+
+it('but not when somebody else has said something since', async () => {
+  const { path, twilioSid } = await provision(test.api);
+  const at = `/v1/Conversations/${twilioSid}`;
+  await landsLate('/Messages$');
+  await test.api.post(`${path}/system-messages`, { body: 'Good night.' }, 201);
+  await test.api.patch(path, { state: 'inactive' }, 200);
+  await sandbox.write('POST', `${at}/Messages`, [
+    ['Author', 'bob'],
+    ['Body', 'One more thing.'],
+  ]);
+  await eventually(async () => {
+    expect(await test.sql('select id from conversations where due_at is not null')).toEqual([]);
+  });
+  expect((await contentsOf(sandbox, twilioSid)).messages.map(({ body }) => body).sort()).toEqual(
+    ['Ada will be with you shortly.', 'Good night.', 'One more thing.'].sort(),
+  );
+  expect(await sandbox.twilio<{ state: string }>(at)).toMatchObject({ state: 'active' });
+});
+
+it('Before it is closed for good, whoever came back late is out, and the last change counts', async () => {
+  const chat = await provision(test.api);
+  const { path, twilioSid } = chat;
+  await landsLate('/Participants$');
+  const grace = { kind: 'customer', externalId: unique('grace') };
+  const { body } = await test.api.post(`${path}/participants`, grace, 201);
+  await test.api.delete(`${path}/participants/${body.id}`, 204);
+  await landsLate(`/Conversations/${twilioSid}$`);
+  await test.api.patch(path, { friendlyName: 'first' }, 200);
+  await test.api.patch(path, { friendlyName: 'second' }, 200);
+  const there = async () => {
+    const { friendly_name: name } = await sandbox.twilio<{ friendly_name: string }>(
+      `/v1/Conversations/${twilioSid}`,
+    );
+    return { name, people: (await contentsOf(sandbox, twilioSid)).participants.length };
+  };
+  await eventually(async () => expect(await there()).toEqual({ name: 'first', people: 3 }));
+  await test.api.post(`${path}/close`, {}, 200);
+  expect(await there()).toEqual({ name: 'second', people: 2 });
+});
+
+it('Who comes again is in as he was asked for then, though his first coming lands first', async () => {
+  const chat = await provision(test.api);
+  const { path, twilioSid } = chat;
+  const grace = { kind: 'customer', externalId: unique('grace') };
+  await landsLate('/Participants$');
+  const { body: first } = await test.api.post(
+    `${path}/participants`,
+    { ...grace, attributes: { v: 1 } },
+    201,
+  );
+  await test.api.delete(`${path}/participants/${first.id}`, 204);
+  const there = async () => (await contentsOf(sandbox, twilioSid)).participants;
+  await eventually(async () => expect(await there()).toHaveLength(3));
+  const again = { ...grace, role: 'supervisor', attributes: { v: 2 } };
+  const { body: second } = await test.api.post(`${path}/participants`, again, 201);
+  const { body: ada } = await test.api.patch(
+    `${path}/participants/${chat.ada.id}`,
+    { role: 'supervisor' },
+    200,
+  );
+  const people = await there();
+  const roleOf = (sid: string) => people.find((one) => one.sid === sid)?.role_sid;
+  expect(people.find(({ sid }) => sid === second.twilioSid)).toMatchObject({ attributes: '{"v":2}' });
+  expect(roleOf(second.twilioSid)).toBe(roleOf(ada.twilioSid));
 });

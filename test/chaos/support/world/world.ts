@@ -90,7 +90,10 @@ export class World {
       ),
     ]);
     const rows = { wishes, conversations, participants, messages };
-    await writeFile(file, JSON.stringify({ disturbances: this.disturbances, requests, state, rows }, null, 1));
+    await writeFile(
+      file,
+      JSON.stringify({ disturbances: this.disturbances, requests, state, rows }, null, 1),
+    );
   }
 
   control<T>(method: string, path: string, body?: object): Promise<T> {

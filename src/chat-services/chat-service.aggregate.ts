@@ -1,27 +1,20 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { renderProblem } from '../common/errors/problem.js';
 import { Database } from '../database/database.js';
 import type { Aggregate } from '../reconciler/aggregate.js';
 import type { Lease } from '../reconciler/lease.js';
 import { Reconciler } from '../reconciler/reconciler.js';
-import { findOpenWishes } from '../reconciler/wish-store.js';
+import { endWith, endWithProblem } from '../reconciler/wish-ends.js';
+import { findOpenWishes, type OpenWish } from '../reconciler/wish-store.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import { toAppError } from '../twilio/to-app-error.js';
 import { TwilioError } from '../twilio/twilio-error.js';
-import type { UpstreamRole, UpstreamService } from '../twilio/twilio.types.js';
+import type { At, UpstreamService } from '../twilio/twilio.types.js';
 import { ChatServiceResponse } from './chat-service.dto.js';
 import { ChatServiceEntity } from './chat-service.entity.js';
-import { PRESET_PERMISSIONS, type Preset } from './presets.js';
+import { CHAT_SERVICE, ChatServiceWishes } from './chat-service-wishes.service.js';
+import { PresetRoles } from './preset-roles.service.js';
 import { twilioName } from './twilio-name.js';
-
-export const CHAT_SERVICE = 'chat_service';
-
-interface PresetRow {
-  id: string;
-  preset: Preset;
-  twilio_sid: string | null;
-}
 
 const DELETE_REFUSED = `
   with refused as (
@@ -30,7 +23,7 @@ const DELETE_REFUSED = `
   presets as (delete from roles where service_id in (select id from refused))
   delete from chat_services where id in (select id from refused)`;
 
-/** A chat service is settled when Twilio has it, with a role for each preset. */
+/** A chat service is settled when Twilio has it, with a role for each preset, and what is wished of its roles is done. */
 @Injectable()
 export class ChatServiceAggregate implements Aggregate, OnModuleInit {
   readonly name = CHAT_SERVICE;
@@ -42,6 +35,8 @@ export class ChatServiceAggregate implements Aggregate, OnModuleInit {
     private readonly database: Database,
     private readonly gateway: TwilioGateway,
     private readonly reconciler: Reconciler,
+    private readonly presets: PresetRoles,
+    private readonly others: ChatServiceWishes,
   ) {}
 
   onModuleInit(): void {
@@ -53,14 +48,32 @@ export class ChatServiceAggregate implements Aggregate, OnModuleInit {
     const twilioSid = entity.twilioSid ?? (await this.ensureService(lease, entity));
     if (twilioSid === null) return;
     if (entity.friendlyName === null) await this.adoptName(lease, twilioSid);
-    await this.ensurePresets(lease, twilioSid);
-    if (lease.takenOver && !lease.worked) await this.removeTwins(lease, twilioSid);
-    const settled = await this.load(lease);
-    const answer = JSON.stringify(ChatServiceResponse.from(settled));
-    for (const wish of await findOpenWishes(this.database, lease.id)) {
-      const location = `/v1/services/${lease.id}`;
-      await this.reconciler.settleWish(lease, wish.id, { status: 201, answer, location });
+    const at: At = { serviceSid: twilioSid, beforeSend: lease.beforeSend };
+    await this.presets.ensure(lease, at);
+    const wishes = await findOpenWishes(this.database, lease.id);
+    if (wishes.length > 0) await this.fulfil(lease, at, wishes);
+    else if (lease.takenOver && !lease.worked) await this.lookForLateLandings(lease, at);
+  }
+
+  /** In their order. One that Twilio keeps refusing for reasons unknown holds up what is about the same role alone. */
+  private async fulfil(lease: Lease, at: At, wishes: OpenWish[]): Promise<void> {
+    lease.worked = true;
+    const stuck = new Map<unknown, TwilioError>();
+    for (const wish of wishes) {
+      const about = wish.payload['about'];
+      if (stuck.has(about)) continue;
+      try {
+        const end =
+          wish.kind === 'create'
+            ? endWith(201, ChatServiceResponse.from(await this.load(lease)), `/v1/services/${lease.id}`)
+            : await this.others.workOf(wish.kind).fulfil(lease, at, wish);
+        await this.reconciler.settleWish(lease, wish.id, end);
+      } catch (error) {
+        if (!(error instanceof TwilioError) || error.kind !== 'blocked' || error.auth) throw error;
+        stuck.set(about, error);
+      }
     }
+    for (const error of stuck.values()) throw error;
   }
 
   private load(lease: Lease): Promise<ChatServiceEntity> {
@@ -101,31 +114,9 @@ export class ChatServiceAggregate implements Aggregate, OnModuleInit {
 
   /** The same again would be refused again: nothing stays but the answer, unless somebody has made keys for it. */
   private async giveUp(lease: Lease, refusal: TwilioError): Promise<void> {
-    for (const { id, instance, requestId } of await findOpenWishes(this.database, lease.id)) {
-      const problem = renderProblem(toAppError(refusal), { instance, requestId });
-      const end = { status: problem.status, answer: JSON.stringify(problem), location: null };
-      await this.reconciler.settleWish(lease, id, end);
-    }
+    for (const wish of await findOpenWishes(this.database, lease.id))
+      await this.reconciler.settleWish(lease, wish.id, endWithProblem(wish, toAppError(refusal)));
     await this.database.query('chat-services.refused', DELETE_REFUSED, [lease.id, lease.token]);
-  }
-
-  private async ensurePresets(lease: Lease, serviceSid: string): Promise<void> {
-    const rows = await this.presetRows(lease.id);
-    if (rows.every((row) => row.twilio_sid !== null)) return;
-    lease.worked = true;
-    const at = { serviceSid, beforeSend: lease.beforeSend };
-    const existing = await this.gateway.listRoles(at);
-    for (const row of rows.filter(({ twilio_sid }) => twilio_sid === null)) {
-      const friendlyName = twilioName(row.preset, row.id);
-      const role =
-        oldestNamed(existing, friendlyName) ??
-        (await this.gateway.createRole(at, {
-          friendlyName,
-          type: 'conversation',
-          permissions: [...PRESET_PERMISSIONS[row.preset]],
-        }));
-      await this.recordRole(lease, row.id, role.sid);
-    }
   }
 
   /** One that was adopted is called as Twilio has it. */
@@ -139,49 +130,15 @@ export class ChatServiceAggregate implements Aggregate, OnModuleInit {
     );
   }
 
-  /** A look for late landings: what bears a name of ours, and is not the one that we recorded, goes. */
-  private async removeTwins(lease: Lease, serviceSid: string): Promise<void> {
+  /** What bears a name of ours, and is not the one that we recorded, goes. */
+  private async lookForLateLandings(lease: Lease, at: At): Promise<void> {
     for (const { sid, friendlyName } of await this.gateway.listServices({}, lease)) {
       // An adopted one never bears our id.
-      const twin = friendlyName.endsWith(` cvk_${lease.id}`) && sid !== serviceSid;
+      const twin = friendlyName.endsWith(` cvk_${lease.id}`) && sid !== at.serviceSid;
       if (twin) await this.gateway.deleteService(sid, lease);
     }
-    await this.removeTwinRoles(lease, serviceSid);
+    await this.presets.removeTwins(lease, at);
+    for (const work of this.others.works) await work.lookForLateLandings(lease, at);
     lease.looked = true;
   }
-
-  private async removeTwinRoles(lease: Lease, serviceSid: string): Promise<void> {
-    const rows = await this.presetRows(lease.id);
-    const recorded = new Map(rows.map((row) => [twilioName(row.preset, row.id), row.twilio_sid]));
-    const at = { serviceSid, beforeSend: lease.beforeSend };
-    for (const role of await this.gateway.listRoles(at)) {
-      const sid = role.type === 'conversation' ? recorded.get(role.friendlyName) : undefined;
-      if (sid && sid !== role.sid) await this.gateway.deleteRole(at, role.sid);
-    }
-  }
-
-  private presetRows(serviceId: string): Promise<PresetRow[]> {
-    return this.database.query<PresetRow>(
-      'chat-services.presets',
-      'select id, preset, twilio_sid from roles where service_id = $1 order by preset',
-      [serviceId],
-    );
-  }
-
-  private async recordRole(lease: Lease, roleId: string, sid: string): Promise<void> {
-    const rows = await this.database.query(
-      'chat-services.role-made',
-      `update roles set twilio_sid = $4
-      where id = $3 and exists (select from chat_services where id = $1 and lease_token = $2) returning id`,
-      [lease.id, lease.token, roleId, sid],
-    );
-    lease.assertHeld(rows);
-  }
-}
-
-/** Two that bear our name are twins, made by a call that landed late: the older one counts. */
-function oldestNamed(roles: UpstreamRole[], friendlyName: string): UpstreamRole | undefined {
-  return roles
-    .filter((role) => role.type === 'conversation' && role.friendlyName === friendlyName)
-    .sort((a, b) => a.dateCreated.getTime() - b.dateCreated.getTime())[0];
 }

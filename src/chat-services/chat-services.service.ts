@@ -17,7 +17,7 @@ import { Reconciler } from '../reconciler/reconciler.js';
 import { toAppError } from '../twilio/to-app-error.js';
 import { TwilioError } from '../twilio/twilio-error.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
-import { CHAT_SERVICE } from './chat-service.aggregate.js';
+import { CHAT_SERVICE } from './chat-service-wishes.service.js';
 import {
   ChatServiceResponse,
   type CreateChatServiceDto,
@@ -25,6 +25,9 @@ import {
 } from './chat-service.dto.js';
 import { ChatServiceEntity } from './chat-service.entity.js';
 import { PRESETS, type Preset } from './presets.js';
+
+/** How long the role sids of a chat service are taken for known, in milliseconds: a repair elsewhere gives new ones. */
+const READY_MS = 10_000;
 
 /** What a conversation or a token needs to know of its chat service. */
 export interface ReadyChatService {
@@ -43,8 +46,8 @@ const INSERT_PRESETS = `
 
 @Injectable()
 export class ChatServicesService {
-  /** Of chat services that are complete: their sids never change. */
-  private readonly ready = new Map<string, ReadyChatService>();
+  /** Of chat services that are complete. Their own sid never changes. */
+  private readonly ready = new Map<string, ReadyChatService & { until: number }>();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -132,7 +135,7 @@ export class ChatServicesService {
   /** What its conversations need, or null while it is not complete. */
   async findReady(id: string): Promise<ReadyChatService | null> {
     const known = this.ready.get(id);
-    if (known) return known;
+    if (known && known.until > performance.now()) return known;
     const rows = await this.database.query<{
       twilio_sid: string | null;
       preset: Preset;
@@ -148,9 +151,24 @@ export class ChatServicesService {
     );
     const twilioSid = rows[0]?.twilio_sid;
     if (!twilioSid || presetSids.size < PRESETS.length) return null;
-    const ready = { twilioSid, presetSids };
+    const ready = { twilioSid, presetSids, until: performance.now() + READY_MS };
     this.ready.set(id, ready);
     return ready;
+  }
+
+  /** To be called when the role sid of a preset has changed. */
+  forgetReady(id: string): void {
+    this.ready.delete(id);
+  }
+
+  /** Another number after every change of a role at Twilio. */
+  async rolesVersion(id: string): Promise<number> {
+    const [row] = await this.database.query<{ roles_version: number }>(
+      'chat-services.roles-version',
+      'select roles_version from chat_services where id = $1',
+      [id],
+    );
+    return row?.roles_version ?? 0;
   }
 
   /** `IS…`, or null while Twilio has not made it. */

@@ -1,8 +1,7 @@
 import type { ReadyChatService } from '../chat-services/chat-services.service.js';
 import type { AppError } from '../common/errors/app-error.js';
-import { renderProblem } from '../common/errors/problem.js';
 import type { Lease } from '../reconciler/lease.js';
-import type { OpenWish, SettledWish } from '../reconciler/wish-store.js';
+import type { OpenWish } from '../reconciler/wish-store.js';
 import type { At } from '../twilio/twilio.types.js';
 import type { ConversationView, ViewedParticipant } from './conversation.dto.js';
 import type { Failure } from './conversation.entity.js';
@@ -71,12 +70,5 @@ export function failureOf(error: AppError): Failure {
   return { code: error.code, detail: error.message, twilio: error.options.twilio ?? null };
 }
 
-export function endWith(status: number, body: object | null, location: string | null = null): SettledWish {
-  return { status, answer: body === null ? '' : JSON.stringify(body), location };
-}
-
-/** The problem document that ends a wish: it names the request that wrote it, whoever is given it later. */
-export function endWithProblem(wish: OpenWish, error: AppError): SettledWish {
-  const { instance, requestId } = wish;
-  return endWith(error.status, renderProblem(error, { instance, requestId }));
-}
+// What ends a wish is the same everywhere; here it stands beside what it ends.
+export { endWith, endWithProblem } from '../reconciler/wish-ends.js';

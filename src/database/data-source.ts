@@ -1,5 +1,6 @@
 import { DataSource, type MixedList } from 'typeorm';
 import { Foundation1763700000000 } from '../../migrations/1763700000000-foundation.js';
+import { RolesAndNames1763800002000 } from '../../migrations/1763800002000-roles-and-names.js';
 import { TokenSessions1763800005000 } from '../../migrations/1763800005000-token-sessions.js';
 import { WishOrder1763800007000 } from '../../migrations/1763800007000-wish-order.js';
 
@@ -36,7 +37,12 @@ export function createDataSource({
     poolSize,
     applicationName: 'convoke',
     entities: entities as never,
-    migrations: [Foundation1763700000000, TokenSessions1763800005000, WishOrder1763800007000],
+    migrations: [
+      Foundation1763700000000,
+      RolesAndNames1763800002000,
+      TokenSessions1763800005000,
+      WishOrder1763800007000,
+    ],
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',
     synchronize: false,

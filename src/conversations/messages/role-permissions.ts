@@ -7,9 +7,19 @@ import { TwilioError } from '../../twilio/twilio-error.js';
 import { TwilioGateway } from '../../twilio/twilio.gateway.js';
 import type { ParticipantEntity } from '../participants/participant.entity.js';
 
-/** How long the permissions of a role that is not ours are remembered, in milliseconds. */
+/**
+ * How long the permissions of a role that is no preset are remembered, in milliseconds, where it is not changed through
+ * us: what somebody changes at Twilio is seen after that, what is changed here at once.
+ */
 const REMEMBER_MS = 30_000;
 const REMEMBERED_MAX = 1000;
+
+interface Remembered {
+  permissions: readonly string[];
+  /** Of the roles of the chat service, before the permissions were read. */
+  version: number;
+  until: number;
+}
 
 /**
  * What a participant's role permits. Twilio holds roles against access tokens only, never against REST calls: whoever
@@ -17,7 +27,7 @@ const REMEMBERED_MAX = 1000;
  */
 @Injectable()
 export class RolePermissions {
-  private readonly remembered = new Map<string, { permissions: readonly string[]; until: number }>();
+  private readonly remembered = new Map<string, Remembered>();
 
   constructor(
     private readonly services: ChatServicesService,
@@ -46,11 +56,12 @@ export class RolePermissions {
     // An address has no role at Twilio: it acts as a customer.
     if (address !== null || role === null) return PRESET_PERMISSIONS.customer;
     if (roleSid === null) return isPreset(role) ? PRESET_PERMISSIONS[role] : [];
+    const version = await this.services.rolesVersion(serviceId);
     const known = this.remembered.get(roleSid);
-    if (known && known.until > performance.now()) return known.permissions;
+    if (known?.version === version && known.until > performance.now()) return known.permissions;
     const permissions = await this.read(serviceId, roleSid);
     if (this.remembered.size >= REMEMBERED_MAX) this.remembered.clear();
-    this.remembered.set(roleSid, { permissions, until: performance.now() + REMEMBER_MS });
+    this.remembered.set(roleSid, { permissions, version, until: performance.now() + REMEMBER_MS });
     return permissions;
   }
 

@@ -8,7 +8,7 @@ export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 /** Every route under /v1 that asks for no API key, as it has a credential of its own. */
 export const PUBLIC_ROUTES: [Method, string][] = [['post', '/v1/tokens/refresh']];
 
-/** Every other route under /v1 and the scopes of which it asks for one. */
+/** Every other route under /v1 and the scopes of which it asks for one; none where any key is let in. */
 export const ROUTES: [Method, string, Scope[]][] = [
   ['post', '/v1/conversations', ['conversations:write']],
   ['put', '/v1/conversations/by-ref/x', ['conversations:write']],
@@ -37,6 +37,13 @@ export const ROUTES: [Method, string, Scope[]][] = [
   ['get', `/v1/identities/${NOBODYS_ID}`, ['identities:read']],
   ['patch', `/v1/identities/${NOBODYS_ID}`, ['identities:write']],
   ['put', `/v1/identities/${NOBODYS_ID}/service-role`, ['roles:write']],
+  ['get', '/v1/roles', []],
+  ['post', '/v1/roles', ['roles:write']],
+  ['get', '/v1/roles/drift', []],
+  ['post', '/v1/roles/repair', ['roles:write']],
+  ['get', `/v1/roles/${NOBODYS_ID}`, []],
+  ['patch', `/v1/roles/${NOBODYS_ID}`, ['roles:write']],
+  ['delete', `/v1/roles/${NOBODYS_ID}`, ['roles:write']],
   ['post', '/v1/tokens', ['tokens:mint']],
   ['get', `/v1/identities/${NOBODYS_ID}/token-sessions`, ['tokens:mint']],
   ['delete', `/v1/identities/${NOBODYS_ID}/token-sessions`, ['tokens:mint']],

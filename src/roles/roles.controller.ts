@@ -1,0 +1,143 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Query,
+  UseGuards,
+} from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
+import type { ErrorCode } from '../common/errors/error-catalog.js';
+import { ApiCommand, ApiExamples, ApiFailures, pageOf } from '../common/http/api-docs.js';
+import { CommandOf, type Command } from '../common/http/command.js';
+import { RefuseIfMatch } from '../common/http/etag.js';
+import { PageQuery, type Page } from '../common/http/page.js';
+import type { Reply } from '../common/http/reply.js';
+import { RoleCommands } from './role-commands.js';
+import { RoleDirectory } from './role-directory.js';
+import { CreateRoleDto, RoleDriftResponse, RoleResponse, UpdateRoleDto } from './role.dto.js';
+
+const GOES_ON = 'Not finished in time; it goes on.';
+
+const READ_FAILURES: ErrorCode[] = [
+  'validation_failed',
+  'upstream_auth_failed',
+  'upstream_unavailable',
+  'upstream_rate_limited',
+  'upstream_timeout',
+];
+
+const COMMAND_FAILURES: ErrorCode[] = [...READ_FAILURES, 'missing_scope', 'upstream_refused'];
+
+const KEYED_FAILURES: ErrorCode[] = ['idempotency_in_progress', 'idempotency_key_reused'];
+
+@ApiTags('Roles')
+@ApiBearerAuth()
+@UseGuards(RefuseIfMatch)
+@Controller('v1/roles')
+export class RolesController {
+  constructor(
+    private readonly directory: RoleDirectory,
+    private readonly commands: RoleCommands,
+  ) {}
+
+  @Get()
+  @ApiOperation({ operationId: 'listRoles', summary: 'List the roles, presets among them, newest first' })
+  @ApiResponse({ status: 200, type: pageOf(RoleResponse) })
+  @ApiFailures(...READ_FAILURES)
+  list(@CallerOf() caller: Caller, @Query() query: PageQuery): Promise<Page<RoleResponse>> {
+    return this.directory.list(caller.serviceId, query);
+  }
+
+  @Post()
+  @RequireScope('roles:write')
+  @ApiOperation({ operationId: 'createRole', summary: 'Make a role' })
+  @ApiCommand()
+  @ApiExamples(CreateRoleDto, {
+    moderator: {
+      friendlyName: 'moderator',
+      type: 'conversation',
+      permissions: ['sendMessage', 'editAnyMessage', 'deleteAnyMessage', 'removeParticipant'],
+    },
+    opener: { friendlyName: 'opener', type: 'service', permissions: ['createConversation'] },
+  })
+  @ApiResponse({ status: 201, type: RoleResponse })
+  @ApiResponse({ status: 202, type: RoleResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, ...KEYED_FAILURES)
+  create(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Body() body: CreateRoleDto,
+  ): Promise<Reply> {
+    return this.commands.create(command, caller, body);
+  }
+
+  @Get('drift')
+  @ApiOperation({ operationId: 'getRoleDrift', summary: 'Compare the presets with what Twilio has' })
+  @ApiResponse({ status: 200, type: RoleDriftResponse })
+  @ApiFailures(...READ_FAILURES)
+  drift(@CallerOf() caller: Caller): Promise<RoleDriftResponse> {
+    return this.directory.drift(caller.serviceId);
+  }
+
+  @Post('repair')
+  @HttpCode(200)
+  @RequireScope('roles:write')
+  @ApiOperation({ operationId: 'repairRoles', summary: 'Give the presets at Twilio what they should have' })
+  @ApiCommand()
+  @ApiResponse({ status: 200, type: RoleDriftResponse, description: 'What Twilio has now.' })
+  @ApiResponse({ status: 202, type: RoleDriftResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, ...KEYED_FAILURES)
+  repair(@CommandOf() command: Command, @CallerOf() caller: Caller): Promise<Reply> {
+    return this.commands.repair(command, caller);
+  }
+
+  @Get(':sid')
+  @ApiOperation({ operationId: 'getRole', summary: 'Read a role, by RL… or id' })
+  @ApiParam({ name: 'sid', description: '`RL…`, or the id of one that came through Convoke.' })
+  @ApiResponse({ status: 200, type: RoleResponse })
+  @ApiFailures(...READ_FAILURES, 'not_found', 'uri_too_long')
+  get(@CallerOf() caller: Caller, @Param('sid') sid: string): Promise<RoleResponse> {
+    return this.directory.get(caller.serviceId, sid);
+  }
+
+  @Patch(':sid')
+  @RequireScope('roles:write')
+  @ApiOperation({ operationId: 'updateRole', summary: 'Change the permissions of a role' })
+  @ApiParam({ name: 'sid', description: '`RL…`, or the id of one that came through Convoke.' })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiExamples(UpdateRoleDto, { fewer: { permissions: ['sendMessage'] } })
+  @ApiResponse({ status: 200, type: RoleResponse })
+  @ApiResponse({ status: 202, type: RoleResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, 'not_found', 'uri_too_long', 'role_is_preset')
+  update(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('sid') sid: string,
+    @Body() body: UpdateRoleDto,
+  ): Promise<Reply> {
+    return this.commands.update({ ...command, idempotencyHash: null }, caller, sid, body);
+  }
+
+  @Delete(':sid')
+  @HttpCode(204)
+  @RequireScope('roles:write')
+  @ApiOperation({ operationId: 'deleteRole', summary: 'Delete a role' })
+  @ApiParam({ name: 'sid', description: '`RL…`, or the id of one that came through Convoke.' })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 204 })
+  @ApiResponse({ status: 202, type: RoleResponse, description: GOES_ON })
+  @ApiFailures(...COMMAND_FAILURES, 'not_found', 'uri_too_long', 'role_is_preset')
+  remove(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('sid') sid: string,
+  ): Promise<Reply> {
+    return this.commands.remove({ ...command, idempotencyHash: null }, caller, sid);
+  }
+}

@@ -2,8 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, In } from 'typeorm';
 import type { Caller } from '../access/caller.js';
 import { cursorId, toPage, type Page } from '../common/http/page.js';
+import { IdentitiesService } from '../identities/identities.service.js';
 import { IdentityEntity } from '../identities/identity.entity.js';
-import { ConversationResponse, type ListConversationsQuery } from './conversation.dto.js';
+import {
+  ConversationResponse,
+  type ListConversationsOfIdentityQuery,
+  type ListConversationsQuery,
+} from './conversation.dto.js';
 import { ConversationEntity } from './conversation.entity.js';
 import { ConversationStore } from './conversation-store.js';
 
@@ -13,6 +18,7 @@ export class ConversationList {
   constructor(
     private readonly dataSource: DataSource,
     private readonly store: ConversationStore,
+    private readonly identities: IdentitiesService,
   ) {}
 
   async page(caller: Caller, query: ListConversationsQuery): Promise<Page<ConversationResponse>> {
@@ -27,6 +33,16 @@ export class ConversationList {
     const byId = new Map(rows.map((row) => [row.id, row]));
     const views = await this.store.views(page.data.flatMap(({ id }) => byId.get(id) ?? []));
     return { ...page, data: views.map((view) => ConversationResponse.from(view)) };
+  }
+
+  /** Those that an identity is in, as the filter `identityId` has it; who is not known is 404. */
+  async ofIdentity(
+    caller: Caller,
+    path: string,
+    query: ListConversationsOfIdentityQuery,
+  ): Promise<Page<ConversationResponse>> {
+    const { id: identityId } = await this.identities.find(caller.serviceId, path);
+    return this.page(caller, { ...query, identityId });
   }
 
   /** The identity that is asked for, found first: only then is it clear how many conversations it has. Null: anybody. */

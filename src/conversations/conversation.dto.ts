@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -133,6 +133,12 @@ export class ListConversationsQuery extends PageQuery {
   @IsTimestamp()
   createdBefore?: string;
 }
+
+export class ListConversationsOfIdentityQuery extends PickType(ListConversationsQuery, [
+  'limit',
+  'cursor',
+  'state',
+]) {}
 
 export class SystemMessageResponse implements Pick<MessageEntity, 'id' | 'twilioSid' | 'body'> {
   @ApiProperty({ format: 'uuid' }) id!: string;

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ChatServicesModule } from '../chat-services/chat-services.module.js';
+import { IdentitiesModule } from '../identities/identities.module.js';
 import { RolesModule } from '../roles/roles.module.js';
 import { TwilioModule } from '../twilio/twilio.module.js';
 import { ChatCalls } from './chat-calls.js';
@@ -10,6 +11,7 @@ import { ConversationStore } from './conversation-store.js';
 import { ConversationWriter } from './conversation-writer.js';
 import { ConversationsController } from './conversations.controller.js';
 import { ConversationsService } from './conversations.service.js';
+import { IdentityConversationsController } from './identity-conversations.controller.js';
 import { LifecycleService } from './lifecycle.service.js';
 import { LifecycleWishes } from './lifecycle-wishes.js';
 import { MessageWishes } from './messages/message-wishes.js';
@@ -24,8 +26,14 @@ import { TranscriptController } from './transcript/transcript.controller.js';
 import { TranscriptService } from './transcript/transcript.service.js';
 
 @Module({
-  imports: [TwilioModule, ChatServicesModule, RolesModule],
-  controllers: [ConversationsController, ParticipantsController, MessagesController, TranscriptController],
+  imports: [TwilioModule, ChatServicesModule, RolesModule, IdentitiesModule],
+  controllers: [
+    ConversationsController,
+    IdentityConversationsController,
+    ParticipantsController,
+    MessagesController,
+    TranscriptController,
+  ],
   providers: [
     ConversationsService,
     ConversationList,

@@ -36,6 +36,7 @@ export const ROUTES: [Method, string, Scope[]][] = [
   ['get', '/v1/identities', ['identities:read']],
   ['get', `/v1/identities/${NOBODYS_ID}`, ['identities:read']],
   ['patch', `/v1/identities/${NOBODYS_ID}`, ['identities:write']],
+  ['get', `/v1/identities/${NOBODYS_ID}/conversations`, ['conversations:read']],
   ['put', `/v1/identities/${NOBODYS_ID}/service-role`, ['roles:write']],
   ['get', '/v1/roles', []],
   ['post', '/v1/roles', ['roles:write']],

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_CATALOG, type ErrorCode } from './common/errors/error-catalog.js';
-import { failureResponse, ProblemSchema } from './common/http/api-docs.js';
+import { failureResponse, ProblemSchema, RATE_LIMIT_HEADERS } from './common/http/api-docs.js';
 import { VERSION } from './config/version.js';
 
 const DESCRIPTION = `
@@ -35,9 +35,12 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('Health')
     .build();
   const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemSchema] });
+  (document.components ??= {}).headers = RATE_LIMIT_HEADERS;
   for (const path of Object.values(document.paths)) {
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
-      if (operation) documentDoors(operation);
+      if (!operation) continue;
+      documentDoors(operation);
+      documentLimits(operation);
     }
   }
   return document;
@@ -63,6 +66,21 @@ function documentDoors(operation: Operation): void {
       known.description = `${known.description} ${added.description}`;
     }
   }
+}
+
+/** Adds the headers that say how a key stands to every answer it gets. One without a good key has none of them. */
+function documentLimits(operation: Operation): void {
+  for (const [status, response] of Object.entries(operation.responses)) {
+    if (!response || '$ref' in response) continue;
+    if (status === '429') response.headers = { ...response.headers, 'Retry-After': headerOf('Retry-After') };
+    if (!operation.security || status === '401') continue;
+    const limits = { 'RateLimit-Policy': headerOf('RateLimit-Policy'), RateLimit: headerOf('RateLimit') };
+    response.headers = { ...response.headers, ...limits };
+  }
+}
+
+function headerOf(name: keyof typeof RATE_LIMIT_HEADERS): { $ref: string } {
+  return { $ref: `#/components/headers/${name}` };
 }
 
 /** `/openapi.json` and the interactive documentation at `/docs`. The document is made when it is first asked for. */

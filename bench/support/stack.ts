@@ -41,6 +41,7 @@ export async function startStack({ env = {}, before }: StackOptions = {}): Promi
     TWILIO_CHAT_SERVICE_SID: SANDBOX_DEFAULTS.chatServiceSid,
     TWILIO_API_BASE_URL: sandbox.baseUrl,
     BOOTSTRAP_API_KEY: apiKey,
+    RATE_LIMIT_PER_MINUTE: '0',
     ...env,
   });
   return {

@@ -13,6 +13,8 @@ export class ApiKeyEntity {
   /** SHA-256 of the secret; the secret itself is stored nowhere. */
   @Column('bytea', { name: 'secret_hash' }) secretHash!: Buffer;
   @Column('timestamptz', { name: 'expires_at', nullable: true }) expiresAt!: Date | null;
+  /** Requests a minute; null: what the environment says. */
+  @Column('integer', { name: 'rate_limit', nullable: true }) rateLimit!: number | null;
   /** Within a minute. */
   @Column('timestamptz', { name: 'last_used_at', nullable: true }) lastUsedAt!: Date | null;
   @Column('timestamptz', { name: 'revoked_at', nullable: true }) revokedAt!: Date | null;

@@ -27,6 +27,10 @@ export function hashSecret(secret: string): Buffer {
 
 /** In constant time, over the hashes: neither length nor prefix of the secret shows in the time it takes. */
 export function secretMatches(secret: string, hash: Buffer): boolean {
-  const presented = hashSecret(secret);
+  return hashesMatch(hashSecret(secret), hash);
+}
+
+/** The same, where the presented secret has been hashed already. */
+export function hashesMatch(presented: Buffer, hash: Buffer): boolean {
   return hash.length === presented.length && timingSafeEqual(hash, presented);
 }

@@ -8,6 +8,8 @@ export interface Caller {
   scopes: readonly Scope[];
   /** Our id of the chat service. */
   serviceId: string;
+  /** Requests a minute that the key may make; null: as many as any. */
+  rateLimit: number | null;
 }
 
 export type AuthenticatedRequest = FastifyRequest & { caller: Caller };

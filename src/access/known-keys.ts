@@ -17,12 +17,15 @@ interface KeyRow {
   scopes: Scope[];
   secret_hash: Buffer;
   expires_at: Date | null;
+  rate_limit: number | null;
 }
 
 interface Entry {
   /** By `performance.now()`, before the statement was sent: what it answers is no older. */
   askedAt: number;
   found: Promise<KnownKey | null>;
+  /** What was found, or found the last time while this is being asked; null while nothing is known. */
+  last: KnownKey | null;
 }
 
 /**
@@ -34,7 +37,8 @@ const FRESH_MS = 500;
 const KEPT_MAX = 10_000;
 
 const FIND_KEY = `
-  select id, service_id, scopes, secret_hash, expires_at from api_keys where key_id = $1 and revoked_at is null`;
+  select id, service_id, scopes, secret_hash, expires_at, rate_limit
+  from api_keys where key_id = $1 and revoked_at is null`;
 
 /**
  * Looks API keys up by their public id, at most twice a second for each, however many requests come with it: those that
@@ -53,17 +57,24 @@ export class KnownKeys {
     return entry && performance.now() - entry.askedAt < FRESH_MS ? entry.found : this.ask(keyId);
   }
 
+  /** What was known of a key when it was asked for last, however long ago; null for one that was not good then. */
+  remembered(keyId: string): KnownKey | null {
+    return this.entries.get(keyId)?.last ?? null;
+  }
+
   /** To be called when a key has been changed: from here on this process asks for it anew. */
   forget(keyId: string): void {
     this.entries.delete(keyId);
   }
 
   private ask(keyId: string): Promise<KnownKey | null> {
-    const entry: Entry = { askedAt: performance.now(), found: this.lookUp(keyId) };
+    const last = this.remembered(keyId);
+    const entry: Entry = { askedAt: performance.now(), found: this.lookUp(keyId), last };
     const drop = (): void => {
       if (this.entries.get(keyId) === entry) this.entries.delete(keyId);
     };
     entry.found.then((known) => {
+      entry.last = known;
       if (!known) drop();
     }, drop);
     // Deleted first, so that the entries stand in the order in which they were asked for.
@@ -78,7 +89,12 @@ export class KnownKeys {
     const [row] = await this.database.query<KeyRow>('access.find-key', FIND_KEY, [keyId]);
     if (!row) return null;
     return {
-      caller: Object.freeze({ apiKeyId: row.id, serviceId: row.service_id, scopes: row.scopes }),
+      caller: Object.freeze({
+        apiKeyId: row.id,
+        serviceId: row.service_id,
+        scopes: row.scopes,
+        rateLimit: row.rate_limit,
+      }),
       secretHash: row.secret_hash,
       expiresAt: row.expires_at?.getTime() ?? Infinity,
     };

@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDatabaseAway } from '../database/pg-errors.js';
 import { KeyUses } from './key-uses.js';
+import { RateLimits } from './limits/rate-limits.js';
 
 /** Between two rounds, in milliseconds. */
 const ROUND_MS = 1000;
@@ -15,7 +16,10 @@ export class Upkeep implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
   private current: Promise<void> = Promise.resolve();
 
-  constructor(private readonly uses: KeyUses) {}
+  constructor(
+    private readonly uses: KeyUses,
+    private readonly limits: RateLimits,
+  ) {}
 
   onApplicationBootstrap(): void {
     this.timer = setTimeout(() => {
@@ -30,12 +34,11 @@ export class Upkeep implements OnApplicationBootstrap, OnApplicationShutdown {
     await Promise.race([last, pause(LAST_ROUND_MS, undefined, { ref: false })]);
   }
 
-  /** Never rejects: what could not be written is due again in the next round. */
+  /** Never rejects: each of the two says what becomes of what could not be written. */
   private async round(last: boolean): Promise<void> {
-    try {
-      await this.uses.write(last);
-    } catch (error) {
-      if (!isDatabaseAway(error)) this.logger.warn(String(error));
+    const ends = await Promise.allSettled([this.limits.settle(), this.uses.write(last)]);
+    for (const end of ends) {
+      if (end.status === 'rejected' && !isDatabaseAway(end.reason)) this.logger.warn(String(end.reason));
     }
   }
 }

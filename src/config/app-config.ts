@@ -28,6 +28,8 @@ export class AppConfig {
     sessionKeepDays: number;
   }>;
   readonly bootstrapApiKey: string | null;
+  /** Zero: no limit. */
+  readonly access: Readonly<{ rateLimitPerMinute: number; failedKeysPerMinute: number }>;
   readonly logLevel: Env['LOG_LEVEL'];
 
   constructor(env: Env) {
@@ -61,6 +63,10 @@ export class AppConfig {
       sessionKeepDays: env.TOKEN_SESSIONS_KEEP_DAYS,
     });
     this.bootstrapApiKey = env.BOOTSTRAP_API_KEY ?? null;
+    this.access = Object.freeze({
+      rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
+      failedKeysPerMinute: env.FAILED_KEYS_PER_MINUTE,
+    });
     this.logLevel = env.LOG_LEVEL;
   }
 }

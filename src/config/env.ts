@@ -96,6 +96,12 @@ export class Env {
   })
   BOOTSTRAP_API_KEY?: string;
 
+  /** Requests a minute that an API key may make, 0 to 1000000, where it has no limit of its own; 0: no limit. */
+  @integer() @IsInt() @Min(0) @Max(1_000_000) RATE_LIMIT_PER_MINUTE = 60_000;
+
+  /** Requests a minute with a key that is not good that one address may make, 0 to 1000000; 0: no limit. */
+  @integer() @IsInt() @Min(0) @Max(1_000_000) FAILED_KEYS_PER_MINUTE = 60;
+
   /** Allows TWILIO_API_BASE_URL in production. */
   @boolean() @IsBoolean() ALLOW_SANDBOX = false;
 
@@ -177,6 +183,8 @@ export const ENV_NAMES = [
   'PUBLIC_BASE_URL',
   'CORS_ORIGINS',
   'BOOTSTRAP_API_KEY',
+  'RATE_LIMIT_PER_MINUTE',
+  'FAILED_KEYS_PER_MINUTE',
   'ALLOW_SANDBOX',
   'MIGRATE_ON_START',
   'SHUTDOWN_GRACE_MS',

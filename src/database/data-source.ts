@@ -2,6 +2,7 @@ import { DataSource, type MixedList } from 'typeorm';
 import { Foundation1763700000000 } from '../../migrations/1763700000000-foundation.js';
 import { RolesAndNames1763800002000 } from '../../migrations/1763800002000-roles-and-names.js';
 import { TokenSessions1763800005000 } from '../../migrations/1763800005000-token-sessions.js';
+import { KeyRates1763800006000 } from '../../migrations/1763800006000-key-rates.js';
 import { WishOrder1763800007000 } from '../../migrations/1763800007000-wish-order.js';
 
 export interface DataSourceSettings {
@@ -41,6 +42,7 @@ export function createDataSource({
       Foundation1763700000000,
       RolesAndNames1763800002000,
       TokenSessions1763800005000,
+      KeyRates1763800006000,
       WishOrder1763800007000,
     ],
     migrationsTableName: 'migrations',

@@ -5,7 +5,7 @@ import type { ApiKeyResponse } from '../../src/chat-services/api-keys/api-key.dt
 import type { ChatServiceResponse } from '../../src/chat-services/chat-service.dto.js';
 import { loadConfig } from '../../src/config/app-config.js';
 import { createApp } from '../../src/configure-app.js';
-import { callerWith, makeKey, otherService } from '../support/access.js';
+import { callerWith, keysOf, makeKey, otherService, type KeyPage } from '../support/access.js';
 import type { ApiClient } from '../support/api-client.js';
 import { serviceEnv, unique, useApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
@@ -16,15 +16,6 @@ const running = useApp();
 const path = '/v1/api-keys';
 
 const wanted = (more: object = {}) => ({ name: unique('key'), scopes: ['conversations:read'], ...more });
-
-interface Page {
-  data: ApiKeyResponse[];
-  nextCursor: string | null;
-}
-
-async function listed(api: ApiClient, query = ''): Promise<ApiKeyResponse[]> {
-  return (await api.get<Page>(`${path}?limit=100${query}`, 200)).body.data;
-}
 
 /** Our id of the chat service that the bootstrap key belongs to. */
 async function ownService(): Promise<string> {
@@ -45,6 +36,7 @@ describe('POST /v1/api-keys', () => {
       scopes: body.scopes,
       serviceId: await ownService(),
       expiresAt: null,
+      rateLimit: null,
       lastUsedAt: null,
       createdAt: expect.any(String) as string,
     });
@@ -96,6 +88,12 @@ describe('POST /v1/api-keys', () => {
     ['expiresAt', { expiresAt: '2099-02-30T00:00:00Z' }],
     ['expiresAt', { expiresAt: 4_102_444_800 }],
     ['expiresAt', { expiresAt: null }],
+    ['rateLimit', { rateLimit: 0 }],
+    ['rateLimit', { rateLimit: -1 }],
+    ['rateLimit', { rateLimit: 1.5 }],
+    ['rateLimit', { rateLimit: '60' }],
+    ['rateLimit', { rateLimit: 1_000_001 }],
+    ['rateLimit', { rateLimit: null }],
     ['serviceId', { serviceId: 'x' }],
     ['serviceId', { serviceId: null }],
   ])('400: %s may not be as in %j', async (field, more) => {
@@ -154,7 +152,7 @@ describe('GET /v1/api-keys', () => {
     const { id, admin } = await otherService(running.api);
     const first = await makeKey(admin, ['tokens:mint']);
     const second = await makeKey(admin, ['admin']);
-    const keys = await listed(admin);
+    const keys = await keysOf(admin);
     expect(keys.map((key) => key.id).slice(0, 2)).toEqual([second.id, first.id]);
     expect(keys).toHaveLength(3);
     for (const key of keys) {
@@ -162,23 +160,61 @@ describe('GET /v1/api-keys', () => {
       expect(key).not.toHaveProperty('key');
     }
     expect(JSON.stringify(keys)).not.toMatch(/cvk_|hash/);
-    expect(await listed(running.api, `&serviceId=${id}`)).toEqual(await listed(admin));
+    expect(await keysOf(running.api, `&serviceId=${id}`)).toEqual(await keysOf(admin));
   });
 
   it('200: pages', async () => {
     const { admin } = await otherService(running.api);
     const newest = await makeKey(admin, ['admin']);
-    const { body: first } = await admin.get<Page>(`${path}?limit=1`, 200);
+    const { body: first } = await admin.get<KeyPage>(`${path}?limit=1`, 200);
     expect(first.data.map(({ id }) => id)).toEqual([newest.id]);
-    const { body: second } = await admin.get<Page>(`${path}?limit=1&cursor=${first.nextCursor}`, 200);
+    const { body: second } = await admin.get<KeyPage>(`${path}?limit=1&cursor=${first.nextCursor}`, 200);
     expect(second).toMatchObject({ data: [{ scopes: ['admin'] }], nextCursor: null });
     expect(second.data[0]?.id).not.toBe(newest.id);
+  });
+
+  it('200: pages neither twice nor past a key, whatever is made and revoked between two pages', async () => {
+    const { admin } = await otherService(running.api);
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n += 1) ids.unshift((await makeKey(admin, ['tokens:mint'])).id);
+    const { body: first } = await admin.get<KeyPage>(`${path}?limit=2`, 200);
+    await makeKey(admin, ['tokens:mint']);
+    // The one that the cursor stands on, too.
+    for (const id of ids.slice(0, 2)) await admin.delete(`${path}/${id}`, 204);
+    const { body: second } = await admin.get<KeyPage>(`${path}?limit=2&cursor=${first.nextCursor}`, 200);
+    const { body: third } = await admin.get<KeyPage>(`${path}?limit=2&cursor=${second.nextCursor}`, 200);
+    const seen = [first, second, third].flatMap(({ data }) => data.map(({ id }) => id));
+    expect(seen.slice(0, 5)).toEqual(ids);
+    expect(third.nextCursor).toBeNull();
+  });
+
+  it('200: an expired key is listed until it is revoked', async () => {
+    const expiresAt = new Date(Date.now() + 300).toISOString();
+    const { id, key } = await makeKey(running.api, ['tokens:mint'], { expiresAt });
+    await eventually(() => running.api.get('/v1/conversations', 401, { key }));
+    expect((await keysOf(running.api)).find((one) => one.id === id)).toMatchObject({ expiresAt });
+    await running.api.delete(`${path}/${id}`, 204);
+    expect((await keysOf(running.api)).map((one) => one.id)).not.toContain(id);
+  });
+
+  it('400: a limit or a cursor that is none', async () => {
+    for (const query of ['limit=0', 'limit=101', 'limit=x'])
+      expectInvalid(await running.api.get(`${path}?${query}`, 400), 'limit');
+    expectInvalid(await running.api.get(`${path}?cursor=x`, 400), 'cursor');
+    expectInvalid(await running.api.get(`${path}?serviceId=x`, 400), 'serviceId');
+  });
+
+  it('403: who is no admin lists the keys of another service alone, as an operator', async () => {
+    const { id: serviceId } = await otherService(running.api);
+    const operator = await callerWith(running.api, 'operator');
+    expectProblem(await operator.get(path, 403), 'missing_scope');
+    expect((await keysOf(operator, `&serviceId=${serviceId}`)).length).toBe(1);
   });
 
   it('200: says when a key was used last', async () => {
     const before = Date.now() - 1000;
     const { id, key } = await makeKey(running.api, ['admin']);
-    const lastUse = async () => (await listed(running.api)).find((one) => one.id === id)?.lastUsedAt;
+    const lastUse = async () => (await keysOf(running.api)).find((one) => one.id === id)?.lastUsedAt;
     expect(await lastUse()).toBeNull();
     await running.api.get('/v1/conversations', 200, { key });
     const used = await eventually(async () => {
@@ -187,27 +223,6 @@ describe('GET /v1/api-keys', () => {
       return time;
     });
     expect(Date.parse(used ?? '')).toBeGreaterThanOrEqual(before);
-  });
-});
-
-describe('DELETE /v1/api-keys/{id}', () => {
-  it('204: revokes the key at once, and it is listed no more; 404 the next time', async () => {
-    const { id, key } = await makeKey(running.api, ['admin']);
-    const response = await running.api.delete(`${path}/${id}`, 204);
-    expect(response.text).toBe('');
-    await running.api.get('/v1/conversations', 401, { key });
-    expect((await listed(running.api)).map((one) => one.id)).not.toContain(id);
-    expectProblem(await running.api.delete(`${path}/${id}`, 404), 'not_found');
-  });
-
-  it('404: a key of another service is not there for an admin; an operator revokes it', async () => {
-    const { admin } = await otherService(running.api);
-    const { id, key } = await makeKey(admin, ['admin']);
-    const here = await callerWith(running.api, 'admin');
-    expectProblem(await here.delete(`${path}/${id}`, 404), 'not_found');
-    await running.api.get('/v1/conversations', 200, { key });
-    await running.api.delete(`${path}/${id}`, 204);
-    await running.api.get('/v1/conversations', 401, { key });
   });
 });
 
@@ -224,7 +239,7 @@ describe('BOOTSTRAP_API_KEY', () => {
     await startWith(key);
     const api = await startWith(key);
     await api.get('/v1/services', 200);
-    const mine = (await listed(api)).filter(({ name }) => name === 'bootstrap');
+    const mine = (await keysOf(api)).filter(({ name }) => name === 'bootstrap');
     expect(mine).toHaveLength(2);
     expect(mine[0]).toMatchObject({ scopes: ['operator', 'admin'], serviceId: await ownService() });
   });
@@ -232,7 +247,7 @@ describe('BOOTSTRAP_API_KEY', () => {
   it('stays revoked once it is revoked, whatever starts with it', async () => {
     const key = `cvk_boot2_${'a'.repeat(32)}`;
     const api = await startWith(key);
-    const newest = (await listed(api))[0]?.id;
+    const newest = (await keysOf(api))[0]?.id;
     await running.api.delete(`${path}/${newest}`, 204);
     await startWith(key);
     await api.get('/v1/services', 401);

@@ -84,7 +84,7 @@ describe('documented failures', () => {
         ([verb, known, scopes]) => scopes.length === 0 && starred(verb, known) === starred(method, path),
       );
       const expected = [
-        ...['401', '500', '503', ...(anyKey ? [] : ['403'])],
+        ...['401', '429', '500', '503', ...(anyKey ? [] : ['403'])],
         ...(operation.requestBody ? ['400', '413', '415'] : []),
         ...(has('query') ? ['400'] : []),
         ...(has('path') ? ['400', '414'] : []),
@@ -106,6 +106,19 @@ describe('documented failures', () => {
         const codes = [...description.matchAll(/`(\w+)`/g)].map(([, code]) => code as ErrorCode);
         expect(codes.length, `${path} ${status}`).toBeGreaterThan(0);
         for (const code of codes) expect(String(ERROR_CATALOG[code].status), code).toBe(status);
+      }
+    }
+  });
+
+  it('say how the key stands, wherever there is one, and when to come again', () => {
+    for (const { path, operation } of routes.filter((route) => route.path.startsWith('/v1/'))) {
+      for (const [status, { headers = {} }] of Object.entries(operation.responses)) {
+        const limited = operation.security && status !== '401';
+        const expected = [
+          ...(status === '429' ? ['Retry-After'] : []),
+          ...(limited ? ['RateLimit-Policy', 'RateLimit'] : []),
+        ];
+        expect(Object.keys(headers), `${path} ${status}`).toEqual(expected);
       }
     }
   });

@@ -1,4 +1,5 @@
 import type { Scope } from '../../src/access/scopes.js';
+import type { ApiKeyResponse } from '../../src/chat-services/api-keys/api-key.dto.js';
 import type { ApiClient } from './api-client.js';
 import { unique } from './app.js';
 
@@ -11,6 +12,16 @@ interface MadeKey {
 export async function makeKey(api: ApiClient, scopes: Scope[], more: object = {}): Promise<MadeKey> {
   const { body } = await api.post<MadeKey>('/v1/api-keys', { name: unique('key'), scopes, ...more }, 201);
   return body;
+}
+
+export interface KeyPage {
+  data: ApiKeyResponse[];
+  nextCursor: string | null;
+}
+
+/** The API keys of the caller's chat service; `query` names another one, for an operator. */
+export async function keysOf(api: ApiClient, query = ''): Promise<ApiKeyResponse[]> {
+  return (await api.get<KeyPage>(`/v1/api-keys?limit=100${query}`, 200)).body.data;
 }
 
 /** The same API for a caller who holds these scopes alone. */

@@ -87,16 +87,23 @@ export function useReplica(first: TestApp, env: () => Record<string, string> = (
     app = undefined;
   };
   afterAll(close);
+  const running = (): NestFastifyApplication => {
+    if (!app) throw new Error('The replica is there from the beforeAll hooks on, until it is closed.');
+    return app;
+  };
   return {
+    get app() {
+      return running();
+    },
     get api() {
-      if (!app) throw new Error('The replica is there from the beforeAll hooks on, until it is closed.');
-      return new ApiClient(app.getHttpServer(), first.api.key);
+      return new ApiClient(running().getHttpServer(), first.api.key);
     },
     close,
   };
 }
 
 export interface Replica {
+  readonly app: NestFastifyApplication;
   /** Calls it with the bootstrap key of the first one. */
   readonly api: ApiClient;
   /** Stops it before the end of the tests. */

@@ -11,7 +11,10 @@ export interface Operation {
     required: boolean;
     content: Record<string, { schema: object; examples?: Record<string, { value: object }> }>;
   };
-  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+  responses: Record<
+    string,
+    { description: string; headers?: object; content?: Record<string, { schema: object }> }
+  >;
 }
 
 export interface OpenApiDocument {

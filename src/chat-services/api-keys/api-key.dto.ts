@@ -1,5 +1,15 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsIn, IsUUID } from 'class-validator';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsUUID,
+  Max,
+  Min,
+} from 'class-validator';
 import type { ApiKeyEntity } from '../../access/api-key.entity.js';
 import { SCOPES, type Scope } from '../../access/scopes.js';
 import { PageQuery } from '../../common/http/page.js';
@@ -28,6 +38,19 @@ export class CreateApiKeyDto {
   @IfGiven()
   @IsUUID()
   serviceId?: string;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'Requests a minute that it may make. Left out: as many as any key. More than that only an operator gives.',
+  })
+  @IfGiven()
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  rateLimit?: number;
 }
 
 export class ListApiKeysQuery extends PageQuery {
@@ -37,7 +60,10 @@ export class ListApiKeysQuery extends PageQuery {
   serviceId?: string;
 }
 
-export class ApiKeyResponse implements Pick<ApiKeyEntity, 'id' | 'name' | 'scopes' | 'serviceId'> {
+export class ApiKeyResponse implements Pick<
+  ApiKeyEntity,
+  'id' | 'name' | 'scopes' | 'serviceId' | 'rateLimit'
+> {
   @ApiProperty({ format: 'uuid' }) id!: string;
   @ApiPropertyOptional({
     example: 'cvk_1a2b3c_…',
@@ -50,6 +76,12 @@ export class ApiKeyResponse implements Pick<ApiKeyEntity, 'id' | 'name' | 'scope
   @ApiProperty({ enum: SCOPES, isArray: true }) scopes!: Scope[];
   @ApiProperty({ format: 'uuid' }) serviceId!: string;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) expiresAt!: string | null;
+  @ApiProperty({
+    type: 'integer',
+    nullable: true,
+    description: 'Requests a minute; null: as many as any key may make.',
+  })
+  rateLimit!: number | null;
   @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'Within a minute.' })
   lastUsedAt!: string | null;
   @ApiProperty({ format: 'date-time' }) createdAt!: string;
@@ -63,6 +95,7 @@ export class ApiKeyResponse implements Pick<ApiKeyEntity, 'id' | 'name' | 'scope
       scopes: entity.scopes,
       serviceId: entity.serviceId,
       expiresAt: entity.expiresAt?.toISOString() ?? null,
+      rateLimit: entity.rateLimit,
       lastUsedAt: entity.lastUsedAt?.toISOString() ?? null,
       createdAt: entity.createdAt.toISOString(),
     });

@@ -24,7 +24,12 @@ export class ApiKeysController {
   @ApiIdempotent()
   @ApiExamples(CreateApiKeyDto, {
     helpdesk: { name: 'helpdesk', scopes: ['conversations:write', 'tokens:mint'] },
-    expiring: { name: 'reports', scopes: ['conversations:read'], expiresAt: '2099-12-31T23:59:59Z' },
+    expiring: {
+      name: 'reports',
+      scopes: ['conversations:read'],
+      expiresAt: '2099-12-31T23:59:59Z',
+      rateLimit: 600,
+    },
   })
   @ApiResponse({ status: 201, type: ApiKeyResponse })
   @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'idempotency_key_reused')
@@ -50,7 +55,7 @@ export class ApiKeysController {
 
   @Delete(':id')
   @HttpCode(204)
-  @ApiOperation({ operationId: 'revokeApiKey', summary: 'Revoke an API key, at once' })
+  @ApiOperation({ operationId: 'revokeApiKey', summary: 'Revoke an API key, everywhere within a second' })
   @ApiResponse({ status: 204 })
   @ApiFailures('missing_scope', 'not_found')
   revoke(@CallerOf() caller: Caller, @Param('id') id: string): Promise<void> {

@@ -6,6 +6,7 @@ import { ApiKeyEntity } from '../../access/api-key.entity.js';
 import type { Caller } from '../../access/caller.js';
 import { KnownKeys } from '../../access/known-keys.js';
 import { holdsScope, type Scope } from '../../access/scopes.js';
+import { AppConfig } from '../../config/app-config.js';
 import { AppError } from '../../common/errors/app-error.js';
 import type { Command } from '../../common/http/command.js';
 import { cursorId, toPage, type Page } from '../../common/http/page.js';
@@ -17,8 +18,8 @@ import { ChatServiceEntity } from '../chat-service.entity.js';
 import { ApiKeyResponse, type CreateApiKeyDto, type ListApiKeysQuery } from './api-key.dto.js';
 
 const INSERT = `
-  insert into api_keys (id, key_id, service_id, name, scopes, secret_hash, expires_at, created_at)
-  values ($1, $2, $3, $4, $5, $6, $7, $8)
+  insert into api_keys (id, key_id, service_id, name, scopes, secret_hash, expires_at, rate_limit, created_at)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
   on conflict (key_id) do nothing returning id`;
 
 @Injectable()
@@ -27,6 +28,7 @@ export class ApiKeysService {
     private readonly dataSource: DataSource,
     private readonly commands: Commands,
     private readonly known: KnownKeys,
+    private readonly config: AppConfig,
   ) {}
 
   async create(command: Command, caller: Caller, body: CreateApiKeyDto): Promise<Reply> {
@@ -35,9 +37,10 @@ export class ApiKeysService {
     if (lacking.length > 0) {
       throw new AppError('missing_scope', { detail: `Nobody grants what he lacks: ${lacking.join(', ')}.` });
     }
+    this.checkRateLimit(caller, body.rateLimit);
     const expiresAt = body.expiresAt === undefined ? null : new Date(body.expiresAt);
     const key = generateApiKey();
-    const entity = newEntity(serviceId, { ...body, expiresAt, ...key });
+    const entity = newEntity(serviceId, { ...body, rateLimit: body.rateLimit ?? null, expiresAt, ...key });
     return this.commands.record(command, {
       serviceId: caller.serviceId,
       kind: 'create_api_key',
@@ -99,12 +102,23 @@ export class ApiKeysService {
       name: 'bootstrap',
       scopes: ['operator', 'admin'],
       expiresAt: null,
+      rateLimit: null,
       ...key,
     });
     await this.dataSource.query(INSERT, insertValues(entity));
     const known = await this.dataSource.getRepository(ApiKeyEntity).findOneByOrFail({ keyId: key.keyId });
     if (!secretMatches(key.secret, known.secretHash)) {
       throw new Error(`BOOTSTRAP_API_KEY: the key id ${key.keyId} is known with another secret.`);
+    }
+  }
+
+  private checkRateLimit(caller: Caller, wanted = 0): void {
+    const { rateLimitPerMinute } = this.config.access;
+    const more = rateLimitPerMinute > 0 && wanted > rateLimitPerMinute;
+    if (more && !holdsScope(caller.scopes, 'operator')) {
+      throw new AppError('missing_scope', {
+        detail: `Only an operator gives more than ${rateLimitPerMinute} requests a minute.`,
+      });
     }
   }
 
@@ -128,11 +142,15 @@ interface NewKey {
   name: string;
   scopes: Scope[];
   expiresAt: Date | null;
+  rateLimit: number | null;
   keyId: string;
   secret: string;
 }
 
-function newEntity(serviceId: string, { name, scopes, expiresAt, keyId, secret }: NewKey): ApiKeyEntity {
+function newEntity(
+  serviceId: string,
+  { name, scopes, expiresAt, rateLimit, keyId, secret }: NewKey,
+): ApiKeyEntity {
   return Object.assign(new ApiKeyEntity(), {
     id: uuidv7(),
     keyId,
@@ -141,6 +159,7 @@ function newEntity(serviceId: string, { name, scopes, expiresAt, keyId, secret }
     scopes,
     secretHash: hashSecret(secret),
     expiresAt,
+    rateLimit,
     lastUsedAt: null,
     revokedAt: null,
     createdAt: new Date(),
@@ -156,6 +175,7 @@ function insertValues(key: ApiKeyEntity): unknown[] {
     key.scopes,
     key.secretHash,
     key.expiresAt,
+    key.rateLimit,
     key.createdAt,
   ];
 }

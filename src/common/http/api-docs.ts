@@ -35,7 +35,7 @@ export class ProblemSchema {
 }
 
 /** Failures that any authenticated route can answer. */
-const EVERYWHERE: ErrorCode[] = ['unauthorized', 'internal_error', 'unavailable'];
+const EVERYWHERE: ErrorCode[] = ['unauthorized', 'rate_limited', 'internal_error', 'unavailable'];
 
 /** Documents the failures of a route: one response a status, with the codes that can stand in it. */
 export function ApiFailures(...codes: ErrorCode[]): MethodDecorator & ClassDecorator {
@@ -56,6 +56,23 @@ export function failureResponse(codes: ErrorCode[]) {
     content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemSchema) } } },
   };
 }
+
+/** How an API key stands, in the form of draft-ietf-httpapi-ratelimit-headers-08 and later. */
+export const RATE_LIMIT_HEADERS = {
+  'RateLimit-Policy': {
+    description:
+      'How many requests (`q`) the key may make in how many seconds (`w`). Left out where nothing limits it.',
+    schema: { type: 'string', example: '"key";q=5000;w=5' },
+  },
+  RateLimit: {
+    description: 'How many are left now (`r`), and in how many seconds all will be there again (`t`).',
+    schema: { type: 'string', example: '"key";r=4999;t=1' },
+  },
+  'Retry-After': {
+    description: 'Seconds after which to send it again.',
+    schema: { type: 'integer', minimum: 1 },
+  },
+} as const;
 
 /** The headers that every command takes. */
 export function ApiCommand({ idempotencyKey = true } = {}): MethodDecorator {

@@ -148,6 +148,8 @@ export class World {
       LEASE_MS: String(this.settings.leaseMs),
       TWILIO_CALL_TIMEOUT_MS: String(this.settings.callTimeoutMs),
       BOOTSTRAP_API_KEY: this.apiKey,
+      RATE_LIMIT_PER_MINUTE: '0',
+      FAILED_KEYS_PER_MINUTE: '0',
     };
   }
 }

@@ -104,6 +104,7 @@ describe('every method of the gateway', () => {
       () => gateway.findMessage(at, SID, bad),
       () => gateway.listMessages(at, bad),
       () => gateway.pageMessages(at, bad),
+      () => gateway.pageConversations({ serviceSid: bad }),
       () => gateway.updateMessage(at, SID, bad, {}),
       () => gateway.deleteMessage(at, SID, bad),
       () => gateway.findService(bad, at),

@@ -195,6 +195,7 @@ describe('a list', () => {
     await gateway.listMessages(at, CH, { order: 'desc', limit: 1 });
     await gateway.pageMessages(at, CH);
     await gateway.pageMessages(at, CH, { pageSize: 7, from: { page: 3, token: 'PT/x=&y' } });
+    await gateway.pageConversations(at, { from: { page: 1, token: 'PTx' } });
     for await (const _ of gateway.eachMessage(at, CH, { pageSize: 10 }));
     await gateway.listRoles(at);
     await gateway.listServices({ limit: 200 });
@@ -205,6 +206,7 @@ describe('a list', () => {
       'Order=desc&PageSize=1',
       'Order=asc&PageSize=100',
       'Order=asc&PageSize=7&Page=3&PageToken=PT%2Fx%3D%26y',
+      'PageSize=100&Page=1&PageToken=PTx',
       'Order=asc&PageSize=10',
       'PageSize=50',
       'PageSize=100',

@@ -10,6 +10,7 @@ import { toConversation, toMessage, toParticipant } from './upstream-resources.j
 import type {
   At,
   ConversationChange,
+  ConversationPage,
   ListOptions,
   MessageChange,
   MessageListOptions,
@@ -89,6 +90,21 @@ export class TwilioGateway extends DirectoryGateway implements OnApplicationShut
   async findConversation(at: At, sidOrUniqueName: string): Promise<UpstreamConversation | null> {
     const conversation = this.service(at).conversations(nameParameter('CH', sidOrUniqueName));
     return this.calls.find(at, async () => toConversation(await conversation.fetch()));
+  }
+
+  /**
+   * One page of the chat service's conversations, in an order that Twilio does not document, beginning where an earlier
+   * one said that the next begins. The page size must be that of the earlier one.
+   */
+  async pageConversations(
+    at: At,
+    options: Omit<ListOptions, 'limit'> & { from?: PagePosition | null } = {},
+  ): Promise<ConversationPage> {
+    const { conversations: list } = this.service(at);
+    const position = options.from ? { pageNumber: options.from.page, pageToken: options.from.token } : {};
+    const asked = { ...position, pageSize: pageSizeOf(options, 100) };
+    const { rows, nextUrl } = await this.calls.page(at, () => list.page(asked), toConversation);
+    return { conversations: rows, next: nextUrl === null ? null : positionIn(nextUrl) };
   }
 
   /** Changes what is given, at least one thing. `closed` once the conversation is closed, whatever the change. */

@@ -214,6 +214,11 @@ export interface PagePosition {
   token: string;
 }
 
+export interface ConversationPage {
+  conversations: UpstreamConversation[];
+  next: PagePosition | null;
+}
+
 export interface MessagePage {
   messages: UpstreamMessage[];
   next: PagePosition | null;

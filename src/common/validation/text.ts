@@ -113,7 +113,7 @@ export const IsAttributes = (maxBytes: number, reserved: string[] = []): Propert
   );
 
 /** Postgres refuses NUL and lone surrogates in what it takes apart; a number out of range would become null. */
-function isStorable(value: unknown): boolean {
+export function isStorable(value: unknown): boolean {
   if (typeof value === 'string') return !UNSTORABLE.test(value);
   if (typeof value === 'number') return Number.isFinite(value);
   if (value === null || typeof value !== 'object') return true;

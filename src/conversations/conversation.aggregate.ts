@@ -19,6 +19,7 @@ import {
 } from './conversation-work.js';
 import { ConversationResponse } from './conversation.dto.js';
 import { uniqueNameOf } from './conversation.entity.js';
+import { RepairWishes } from './drift/repair-wishes.js';
 import { LifecycleWishes } from './lifecycle-wishes.js';
 import { undoLateLandings } from './late-landings.js';
 import { MessageWishes } from './messages/message-wishes.js';
@@ -37,7 +38,8 @@ export type ConversationWishKind =
   | 'remove_participant'
   | 'send_message'
   | 'update_message'
-  | 'remove_message';
+  | 'remove_message'
+  | 'repair';
 
 type Fulfil = (attempt: Attempt, conversationSid: string, wish: OpenWish) => Promise<SettledWish>;
 
@@ -64,6 +66,7 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
     private readonly reconciler: Reconciler,
     participants: ParticipantWishes,
     messages: MessageWishes,
+    repairs: RepairWishes,
   ) {
     this.fulfil = {
       update: (...args) => lifecycle.update(...args),
@@ -75,6 +78,7 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
       send_message: (...args) => messages.send(...args),
       update_message: (...args) => messages.update(...args),
       remove_message: (...args) => messages.remove(...args),
+      repair: (...args) => repairs.repair(...args),
     };
   }
 

@@ -12,6 +12,8 @@ import { ConversationWriter } from './conversation-writer.js';
 import { ConversationsController } from './conversations.controller.js';
 import { ConversationsService } from './conversations.service.js';
 import { IdentityConversationsController } from './identity-conversations.controller.js';
+import { ConversationDriftService } from './drift/conversation-drift.service.js';
+import { RepairWishes } from './drift/repair-wishes.js';
 import { LifecycleService } from './lifecycle.service.js';
 import { LifecycleWishes } from './lifecycle-wishes.js';
 import { MessageWishes } from './messages/message-wishes.js';
@@ -51,7 +53,9 @@ import { TranscriptService } from './transcript/transcript.service.js';
     MessageWishes,
     RolePermissions,
     TranscriptService,
+    ConversationDriftService,
+    RepairWishes,
   ],
-  exports: [ConversationsService],
+  exports: [ConversationsService, ConversationDriftService],
 })
 export class ConversationsModule {}

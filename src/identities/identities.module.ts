@@ -5,6 +5,7 @@ import { RolesModule } from '../roles/roles.module.js';
 import { IdentitiesController } from './identities.controller.js';
 import { IdentitiesService } from './identities.service.js';
 import { IdentityAggregate } from './identity.aggregate.js';
+import { IdentityDriftService } from './identity-drift.service.js';
 import { ImportBatches } from './import/import-batch.js';
 import { ImportController } from './import/import.controller.js';
 import { ImportService } from './import/import.service.js';
@@ -13,7 +14,14 @@ import { ServiceRoles } from './service-roles.js';
 @Module({
   imports: [TwilioModule, ChatServicesModule, RolesModule],
   controllers: [IdentitiesController, ImportController],
-  providers: [IdentitiesService, IdentityAggregate, ServiceRoles, ImportBatches, ImportService],
-  exports: [IdentitiesService],
+  providers: [
+    IdentitiesService,
+    IdentityAggregate,
+    IdentityDriftService,
+    ServiceRoles,
+    ImportBatches,
+    ImportService,
+  ],
+  exports: [IdentitiesService, IdentityDriftService],
 })
 export class IdentitiesModule {}

@@ -12,14 +12,14 @@ const LAYERS = [
   ['roles'],
   ['identities'],
   ['conversations'],
-  ['tokens', 'health'],
+  ['tokens', 'health', 'drift'],
 ];
 
 /** Folders that own resources. What one may import of another is listed below, in `features-show-little`. */
-const FEATURES = ['chat-services', 'roles', 'identities', 'conversations', 'tokens', 'health'];
+const FEATURES = ['chat-services', 'roles', 'identities', 'conversations', 'tokens', 'health', 'drift'];
 
 /** Programs: what Node is started with. Everything else is reached from one of them. */
-const PROGRAMS = ['main', 'migrate', 'quickstart', 'sandbox/main'];
+const PROGRAMS = ['main', 'migrate', 'drift', 'quickstart', 'sandbox/main'];
 
 const SPEC = '[.]spec[.]ts$';
 

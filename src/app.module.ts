@@ -15,6 +15,7 @@ import { ConversationsModule } from './conversations/conversations.module.js';
 import { MessageEntity } from './conversations/messages/message.entity.js';
 import { ParticipantEntity } from './conversations/participants/participant.entity.js';
 import { DatabaseModule } from './database/database.module.js';
+import { DriftModule } from './drift/drift.module.js';
 import { HealthModule } from './health/health.module.js';
 import { IdentitiesModule } from './identities/identities.module.js';
 import { IdentityEntity } from './identities/identity.entity.js';
@@ -48,6 +49,7 @@ export class AppModule {
         RolesModule,
         IdentitiesModule,
         ConversationsModule,
+        DriftModule,
         TokensModule,
         HealthModule,
       ],

@@ -172,6 +172,7 @@ describe('examples', () => {
       ['assignServiceRole', ({ createIdentity }) => ({ path: { identity: createIdentity } })],
       ['createRole', () => ({})],
       ['updateRole', (ids) => ({ path: { sid: ids['createRole.moderator'] } })],
+      ['repairDrift', () => ({})],
       ['createApiKey', () => ({})],
       ['createService', ({ strange }) => ({ body: { adopt: { twilioSid: strange } } })],
       ['updateService', ({ createService }) => ({ path: { id: createService } })],

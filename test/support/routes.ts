@@ -50,6 +50,8 @@ export const ROUTES: [Method, string, Scope[]][] = [
   ['delete', `/v1/identities/${NOBODYS_ID}/token-sessions`, ['tokens:mint']],
   ['delete', `/v1/token-sessions/${NOBODYS_ID}`, ['tokens:mint']],
   ['get', '/v1/reconciliation', ['admin']],
+  ['get', '/v1/drift', ['admin']],
+  ['post', '/v1/drift/repair', ['admin']],
   ['post', `/v1/conversations/${NOBODYS_ID}/reconcile`, ['admin']],
   ['post', '/v1/api-keys', ['admin']],
   ['get', '/v1/api-keys', ['admin']],

@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import {
+  IdentityDriftService,
+  type DriftedIdentity,
+  type IdentityRow,
+} from '../identities/identity-drift.service.js';
+import { findingOf, type Finding } from './finding.js';
+import { inTurns, type Compared, type Part, type PartPage, type Walk } from './walk.js';
+
+/** Most identities have nothing to compare: so many times as many rows are read as a page may compare. */
+const ROWS_A_CHECK = 10;
+
+/** Identities, with their Users at Twilio. */
+@Injectable()
+export class IdentityPart implements Part {
+  constructor(private readonly drift: IdentityDriftService) {}
+
+  async page(walk: Walk, after: string | null, limit: number): Promise<PartPage> {
+    const window = limit * ROWS_A_CHECK;
+    const rows = await this.drift.rowsAfter(walk.caller.serviceId, after, window);
+    const busy = rows.filter(({ idle }) => !idle);
+    const page = await inTurns(busy, limit, walk.until, (some) => this.work(walk, some));
+    // Behind the last that was compared; behind all that were read, where all were.
+    const more = rows.length === window ? (rows.at(-1)?.id ?? null) : null;
+    return { ...page, next: page.next ?? more };
+  }
+
+  private async work(walk: Walk, rows: IdentityRow[]): Promise<Compared> {
+    const { drifted, inMotion } = await this.drift.compare(walk.service, rows);
+    const mended = await Promise.all(drifted.map((one) => this.mend(walk, one)));
+    const moving = [
+      ...inMotion,
+      ...drifted.filter((_, index) => mended[index] === null).map(({ row }) => row.id),
+    ];
+    const findings = mended.flatMap((some) => some ?? []);
+    return { findings, checked: rows.length - moving.length, inMotion: moving };
+  }
+
+  /** Null when it has come to be in motion. */
+  private async mend({ repair, caller }: Walk, drifted: DriftedIdentity): Promise<Finding[] | null> {
+    const { row, findings } = drifted;
+    const { id, externalId, twilioSid } = row;
+    const named = findings.map((one) => findingOf({ ...one, identity: { id, externalId, twilioSid } }));
+    if (!repair) return named;
+    if (findings.every((one) => one.repair === 'none')) {
+      const detail = 'Twilio has no service role of that name.';
+      return named.map((one) => ({ ...one, outcome: 'left', detail }));
+    }
+    const end = await this.drift.repair(repair.command, caller, drifted, repair);
+    if (end === 'in-motion') return null;
+    if (typeof end === 'string') return named.map((one) => ({ ...one, outcome: end }));
+    return named.map((one) =>
+      one.repair === 'adopt'
+        ? { ...one, outcome: 'repaired' }
+        : { ...one, outcome: 'left', detail: end.left },
+    );
+  }
+}

@@ -57,7 +57,7 @@ export async function runDrift(
   say: (line: string) => void,
   stopping: AbortSignal,
 ): Promise<DriftTotals> {
-  const caller: Caller = { apiKeyId: 'drift', scopes: ['admin'], serviceId };
+  const caller: Caller = { apiKeyId: 'drift', scopes: ['admin'], serviceId, rateLimit: null };
   const totals = { checked: 0, differing: 0, left: 0, inMotion: 0 };
   for (let cursor = options.from; ;) {
     const page = await pageAt(drift, caller, options, cursor, stopping);

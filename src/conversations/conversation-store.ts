@@ -3,42 +3,15 @@ import { DataSource, In } from 'typeorm';
 import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { IdentityEntity } from '../identities/identity.entity.js';
-import { releaseColumns } from '../reconciler/aggregate.js';
 import type { Lease } from '../reconciler/lease.js';
-import { Reconciler } from '../reconciler/reconciler.js';
-import { findOpenWishes, SETTLE_WISHES, type OpenWish, type SettledWish } from '../reconciler/wish-store.js';
+import { findOpenWishes, type OpenWish, type SettledWish } from '../reconciler/wish-store.js';
 import { WishWaiters } from '../reconciler/wish-waiters.js';
 import { ConversationWork } from './conversation-work.js';
 import type { ConversationView } from './conversation.dto.js';
 import { ConversationEntity, type Failure } from './conversation.entity.js';
 import { MessageEntity } from './messages/message.entity.js';
 import { ParticipantEntity } from './participants/participant.entity.js';
-
-/** The version of no row: with it, a statement that settles keeps the lease. */
-const KEEP = -1;
-
-const SETTLE = `
-  with fence as (
-    update conversations
-    set state = $3, twilio_sid = $4, friendly_name = $5, attributes = $6::json, timers = $7::jsonb,
-      failure = $8::jsonb, deleted_at = $9, updated_at = $10, ${releaseColumns('$11', '$12', '$13', '$14')}
-    where id = $1 and lease_token = $2 returning id, version, lease_token),
-  people as (
-    update participants p
-    set twilio_sid = given.twilio_sid, state = given.state, failure = given.failure, role = given.role,
-      role_sid = given.role_sid, attributes = given.attributes, updated_at = given.updated_at
-    from json_to_recordset($15::json) as given (id uuid, twilio_sid text, state text, failure jsonb, role text,
-      role_sid text, attributes json, updated_at timestamptz), fence
-    where p.id = given.id),
-  posts as (
-    update messages m
-    set twilio_sid = given.twilio_sid, state = given.state, failure = given.failure,
-      message_index = given.message_index, updated_at = given.updated_at
-    from json_to_recordset($16::json) as given (id uuid, twilio_sid text, state text, failure jsonb,
-      message_index integer, updated_at timestamptz), fence
-    where m.id = given.id),
-  ${SETTLE_WISHES('fence', '$17')}
-  select version, lease_token is null as released, (select count(*) from notified) as told from fence`;
+import { Settlements } from './settlements.js';
 
 /** The statements of the conversation aggregate: its rows read together, and each step recorded behind the fence. */
 @Injectable()
@@ -46,7 +19,7 @@ export class ConversationStore {
   constructor(
     private readonly dataSource: DataSource,
     private readonly database: Database,
-    private readonly reconciler: Reconciler,
+    private readonly settlements: Settlements,
     private readonly waiters: WishWaiters,
     private readonly config: AppConfig,
   ) {}
@@ -129,19 +102,6 @@ export class ConversationStore {
     return rows.map(({ payload }) => payload);
   }
 
-  /** Twilio has made it. Renews the lease. */
-  async recordSid(lease: Lease, sid: string): Promise<void> {
-    const askedAt = performance.now();
-    const rows = await this.database.query(
-      'conversations.record-sid',
-      `update conversations set twilio_sid = $3, due_at = now() + $4::float8 * interval '1 millisecond'
-      where id = $1 and lease_token = $2 returning id`,
-      [lease.id, lease.token, sid, this.reconciler.leaseMs],
-    );
-    lease.assertHeld(rows);
-    lease.renewed(askedAt);
-  }
-
   /** Twilio will not have it: written before anything is taken away, so that whoever goes on takes away as well. */
   async recordFailure(lease: Lease, failure: Failure, participantId: string | null): Promise<void> {
     const rows = await this.database.query(
@@ -165,34 +125,14 @@ export class ConversationStore {
     ends: { wish: OpenWish; end: SettledWish }[],
     { last }: { last: boolean },
   ): Promise<void> {
-    const { conversation } = work.view;
     const askedAt = performance.now();
-    const rows = [...work.changed];
-    const [row] = await this.database.query<{ version: number; released: boolean }>(
-      'conversations.settle',
-      SETTLE,
-      [
-        lease.id,
-        lease.token,
-        conversation.state,
-        conversation.twilioSid,
-        conversation.friendlyName,
-        JSON.stringify(conversation.attributes),
-        JSON.stringify(conversation.timers),
-        conversation.failure && JSON.stringify(conversation.failure),
-        conversation.deletedAt,
-        conversation.updatedAt,
-        last ? lease.version : KEEP,
-        this.reconciler.leaseMs,
-        lease.lookAgainMs,
-        lease.looked,
-        JSON.stringify(rows.filter((one) => one instanceof ParticipantEntity).map(participantColumns)),
-        JSON.stringify(rows.filter((one) => one instanceof MessageEntity).map(messageColumns)),
-        JSON.stringify(
-          ends.map(({ wish, end }) => ({ id: wish.id, status: end.status, answer: end.answer })),
-        ),
-      ],
-    );
+    const row = await this.settlements.write({
+      lease,
+      conversation: work.view.conversation,
+      rows: [...work.changed],
+      ends,
+      last,
+    });
     lease.assertHeld(row ? [row] : []);
     lease.settledAt(row!, askedAt);
     work.changed.clear();
@@ -212,23 +152,4 @@ export class ConversationStore {
     );
     return rows.length;
   }
-}
-
-function participantColumns(row: ParticipantEntity): object {
-  const { id, twilioSid, state, failure, role, roleSid, attributes, updatedAt } = row;
-  return {
-    id,
-    twilio_sid: twilioSid,
-    state,
-    failure,
-    role,
-    role_sid: roleSid,
-    attributes,
-    updated_at: updatedAt,
-  };
-}
-
-function messageColumns(row: MessageEntity): object {
-  const { id, twilioSid, state, failure, index, updatedAt } = row;
-  return { id, twilio_sid: twilioSid, state, failure, message_index: index, updated_at: updatedAt };
 }

@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import type { Preset } from '../chat-services/presets.js';
-import { AppError } from '../common/errors/app-error.js';
-import type { Queryable } from '../database/database.js';
-import type { IdentityEntity } from '../identities/identity.entity.js';
+import type { Command } from '../common/http/command.js';
+import { twilioIdentityOf, type IdentityEntity } from '../identities/identity.entity.js';
 import type { Lease } from '../reconciler/lease.js';
-import { Reconciler } from '../reconciler/reconciler.js';
+import type { NewWish } from '../reconciler/wish-store.js';
 import type { ResolvedRole } from '../roles/roles.service.js';
 import type { ConversationView, ProvisionConversationDto, TimersDto } from './conversation.dto.js';
 import { ConversationEntity, type Timers } from './conversation.entity.js';
@@ -13,7 +12,8 @@ import type { SystemMessageDto } from './messages/message.dto.js';
 import { MessageEntity } from './messages/message.entity.js';
 import type { NewParticipantDto } from './participants/participant.dto.js';
 import { ParticipantEntity } from './participants/participant.entity.js';
-import { resolvePeople } from './people.js';
+import { checkPeople } from './people.js';
+import { ProvisionStore, type ProvisionRow, type WantedPerson } from './provision-store.js';
 
 /** What is to be written, after everything has been checked that needs no row. */
 export interface ProvisionPlan {
@@ -24,65 +24,90 @@ export interface ProvisionPlan {
   roles: ReadonlyMap<string, ResolvedRole>;
 }
 
-const CONVERSATION = `
-  with conversation as (
-    insert into conversations (id, service_id, external_ref, friendly_name, attributes, timers, state,
-      lease_token, due_at, unsettled_since, created_at, updated_at)
-    values ($1, $2, $3, $4, $5::json,
-      coalesce($6::jsonb, (select jsonb_strip_nulls(default_timers) from chat_services where id = $2), '{}'),
-      'provisioning', $7, clock_timestamp() + $8::float8 * interval '1 millisecond', now(), $9, $9)
-    on conflict (service_id, external_ref) where state not in ('failed', 'deleted') do nothing
-    returning id, timers),
-  people as (
-    insert into participants (id, conversation_id, identity_id, kind, address, proxy_address, projected_address, role,
-      role_sid, attributes, state, created_at, updated_at)
-    select p.id, conversation.id, p."identityId", p.kind, p.address, p."proxyAddress", p."projectedAddress", p.role,
-      p."roleSid", p.attributes, p.state, $9, $9
-    from json_to_recordset($10::json) as p (id uuid, "identityId" uuid, kind text, address text, "proxyAddress" text,
-      "projectedAddress" text, role text, "roleSid" text, attributes json, state text), conversation),
-  greeting as (
-    insert into messages (id, conversation_id, purpose, body, attributes, state, created_at, updated_at)
-    select m.id, conversation.id, 'greeting', m.body, m.attributes, m.state, $9, $9
-    from json_to_recordset($11::json) as m (id uuid, body text, attributes json, state text), conversation)
-  select timers from conversation`;
-
-/** Thrown within the transaction, which undoes it: the externalRef belongs to another conversation. */
+/** The externalRef belongs to another conversation. Nothing has been written. */
 export class ExternalRefTaken extends Error {}
 
-/** Writes a conversation that is wanted: people, conversation, participants and greeting, in two statements. */
+/** Writes a conversation that is wanted: people, conversation, participants, greeting and wish, in one statement. */
 @Injectable()
 export class ConversationWriter {
-  constructor(private readonly reconciler: Reconciler) {}
+  constructor(private readonly store: ProvisionStore) {}
 
-  async write(tx: Queryable, lease: Lease, plan: ProvisionPlan): Promise<ConversationView> {
-    const people = await resolvePeople(
-      tx,
-      plan.serviceId,
-      plan.body.participants,
-      (n) => `participants.${n}`,
+  /**
+   * Writes it, its wish and its lease. Null when the Idempotency-Key belongs to another wish; throws ExternalRefTaken,
+   * and an AppError where somebody may not be in it.
+   */
+  async write(
+    plan: ProvisionPlan,
+    wish: NewWish,
+    command: Command,
+    lease: Lease,
+  ): Promise<ConversationView | null> {
+    const row = rowOf(plan, wish, command, lease);
+    const { refused, timers, identities } = await this.store.provision(row);
+    if (refused === 'key') return null;
+    const people = checkPeople(plan.body.participants, (index) =>
+      identities.get(row.people[index]!.participant),
     );
-    const view = viewOf(plan, people);
-    const { conversation, participants, greeting } = view;
-    const [row] = await tx.query<{ timers: Timers }>('conversations.insert', CONVERSATION, [
-      conversation.id,
-      conversation.serviceId,
-      conversation.externalRef,
-      conversation.friendlyName,
-      JSON.stringify(conversation.attributes),
-      plan.body.timers && JSON.stringify(conversation.timers),
-      lease.token,
-      this.reconciler.leaseMs,
-      conversation.createdAt,
-      JSON.stringify(participants.map(({ participant }) => participant)),
-      JSON.stringify(greeting ? [greeting] : []),
-    ]);
-    if (!row) throw new ExternalRefTaken();
-    conversation.timers = row.timers;
-    return view;
+    if (refused === 'ref') throw new ExternalRefTaken();
+    if (refused) throw new Error(`Conversation ${plan.id} was refused for its people, who are well.`);
+    return viewOf(plan, row, people, timers);
   }
 }
 
-function viewOf(plan: ProvisionPlan, people: (IdentityEntity | null)[]): ConversationView {
+function rowOf(plan: ProvisionPlan, wish: NewWish, command: Command, lease: Lease): ProvisionRow {
+  const { id, serviceId, body } = plan;
+  const key = command.idempotencyHash?.toString('hex') ?? null;
+  return {
+    conversation: id,
+    service: serviceId,
+    ref: body.externalRef ?? null,
+    name: body.friendlyName ?? null,
+    attributes: body.attributes ?? {},
+    timers: body.timers ? timersOf(body.timers) : null,
+    token: lease.token,
+    at: createdAtOf(id),
+    wish: wish.id,
+    request_id: command.requestId,
+    instance: command.instance,
+    location: wish.location,
+    key,
+    body: key && command.requestHash.toString('hex'),
+    people: body.participants.map((wanted, index) =>
+      personOf(wanted, plan.roles.get(`participants.${index}.role`)),
+    ),
+    greeting: body.systemMessage
+      ? { id: uuidv7(), body: body.systemMessage.body, attributes: body.systemMessage.attributes ?? {} }
+      : null,
+  };
+}
+
+function personOf(wanted: NewParticipantDto, role: ResolvedRole | undefined): WantedPerson {
+  const made = uuidv7();
+  const address = wanted.address ?? null;
+  return {
+    participant: uuidv7(),
+    identity: wanted.identityId ?? null,
+    named: wanted.externalId ?? null,
+    made,
+    twilio_identity: twilioIdentityOf(made),
+    kind: wanted.kind ?? null,
+    display_name: wanted.displayName ?? null,
+    address,
+    proxy_address: wanted.proxyAddress ?? null,
+    projected_address: wanted.projectedAddress ?? null,
+    role: address === null ? (role?.name ?? null) : null,
+    role_sid: address === null ? (role?.sid ?? null) : null,
+    attributes: wanted.attributes ?? {},
+  };
+}
+
+/** The rows as they have been written. */
+function viewOf(
+  plan: ProvisionPlan,
+  row: ProvisionRow,
+  people: (IdentityEntity | null)[],
+  timers: Timers,
+): ConversationView {
   const { id, serviceId, body } = plan;
   const createdAt = createdAtOf(id);
   const conversation = Object.assign(new ConversationEntity(), {
@@ -91,7 +116,7 @@ function viewOf(plan: ProvisionPlan, people: (IdentityEntity | null)[]): Convers
     externalRef: body.externalRef ?? null,
     friendlyName: body.friendlyName ?? null,
     attributes: body.attributes ?? {},
-    timers: timersOf(body.timers),
+    timers,
     state: 'provisioning',
     twilioSid: null,
     failure: null,
@@ -99,14 +124,16 @@ function viewOf(plan: ProvisionPlan, people: (IdentityEntity | null)[]): Convers
     createdAt,
     updatedAt: createdAt,
   });
-  assertOnce(people);
   const participants = body.participants.map((wanted, index) => {
     const identity = people[index] ?? null;
     const kind = identity?.kind ?? wanted.kind ?? 'customer';
     const role = plan.roles.get(`participants.${index}.role`);
-    return { participant: participantOf(conversation, wanted, identity, kind, role), identity };
+    const { participant } = row.people[index]!;
+    return { participant: participantOf(conversation, wanted, identity, kind, role, participant), identity };
   });
-  return { conversation, participants, greeting: greetingOf(conversation, body) };
+  const greeting =
+    row.greeting && messageOf(conversation, row.greeting, { id: row.greeting.id, purpose: 'greeting' });
+  return { conversation, participants, greeting };
 }
 
 /** The millisecond that a UUID of version 7 begins with: the order of ids is then that of `createdAt`. */
@@ -119,16 +146,6 @@ export function timersOf(timers: TimersDto | undefined): Timers {
     ...(timers?.inactive && { inactive: timers.inactive }),
     ...(timers?.closed && { closed: timers.closed }),
   };
-}
-
-/** By externalId and by id at once, one person can still come twice. */
-function assertOnce(people: (IdentityEntity | null)[]): void {
-  const seen = new Set<string>();
-  for (const [index, person] of people.entries()) {
-    if (person && seen.has(person.id))
-      throw AppError.invalid(`participants.${index}`, 'is the same person again');
-    if (person) seen.add(person.id);
-  }
 }
 
 /** A participant to be; its role follows its kind unless another is asked for. */
@@ -158,13 +175,6 @@ export function participantOf(
     createdAt: conversation.createdAt,
     updatedAt: conversation.createdAt,
   });
-}
-
-function greetingOf(
-  conversation: ConversationEntity,
-  { systemMessage }: ProvisionConversationDto,
-): MessageEntity | null {
-  return systemMessage ? messageOf(conversation, systemMessage, { purpose: 'greeting' }) : null;
 }
 
 /** A message to be sent, by the system unless `authorId` says otherwise. */

@@ -23,7 +23,9 @@ import { RolePermissions } from './messages/role-permissions.js';
 import { ParticipantWishes } from './participants/participant-wishes.js';
 import { ParticipantsController } from './participants/participants.controller.js';
 import { ParticipantsService } from './participants/participants.service.js';
+import { ProvisionStore } from './provision-store.js';
 import { Provisioning } from './provisioning.js';
+import { Settlements } from './settlements.js';
 import { TranscriptController } from './transcript/transcript.controller.js';
 import { TranscriptService } from './transcript/transcript.service.js';
 
@@ -41,7 +43,9 @@ import { TranscriptService } from './transcript/transcript.service.js';
     ConversationList,
     ConversationWriter,
     ConversationCommands,
+    ProvisionStore,
     ConversationStore,
+    Settlements,
     ConversationAggregate,
     ChatCalls,
     Provisioning,

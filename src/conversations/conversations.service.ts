@@ -104,24 +104,21 @@ export class ConversationsService {
 
   private fulfil(command: Command, plan: ProvisionPlan): Promise<Reply> {
     const { id, serviceId } = plan;
-    return this.commands.fulfil(command, {
+    return this.commands.fulfilWritten(command, {
       serviceId,
       aggregate: CONVERSATION,
       aggregateId: id,
       kind: 'provision',
       location: `/v1/conversations/${id}`,
-      write: async (tx, wishId) => {
-        const lease = this.reconciler.newLease(CONVERSATION, {
-          id,
-          version: 1,
-          attempts: 0,
-          takenOver: false,
-        });
-        const view = await this.writer.write(tx, lease, plan);
+      write: async (wish) => {
+        const claim = { id, version: 1, attempts: 0, takenOver: false };
+        const lease = this.reconciler.newLease(CONVERSATION, claim);
+        const view = await this.writer.write(plan, wish, command, lease);
+        if (!view) return null;
         const { requestId, instance } = command;
-        const wish = { id: wishId, kind: 'provision', payload: {}, requestId, instance };
+        const open = { id: wish.id, kind: 'provision', payload: {}, requestId, instance };
         const unsent = view.greeting ? [view.greeting] : [];
-        this.aggregate.know(lease, new ConversationWork(lease.version, view, unsent, [wish]));
+        this.aggregate.know(lease, new ConversationWork(lease.version, view, unsent, [open]));
         return lease;
       },
       pending: async () => this.respond(await this.find(serviceId, id)),

@@ -57,15 +57,46 @@ export async function resolvePeople(
   let known = await find();
   // A racing call has made one after this statement began: the next statement sees it.
   if (known.length < named.length + ids.length) known = await find();
-  return participants.map((participant, index) => check(participant, fieldOf(index), known));
+  return participants.map((wanted, index) =>
+    check(
+      wanted,
+      fieldOf(index),
+      known.find((one) =>
+        wanted.externalId === undefined
+          ? one.id === wanted.identityId?.toLowerCase()
+          : one.externalId === wanted.externalId,
+      ),
+    ),
+  );
 }
 
-function check(wanted: NewParticipantDto, field: string, known: IdentityEntity[]): IdentityEntity | null {
-  const { externalId, identityId, kind } = wanted;
+/**
+ * The identity of each participant of a provision, where `known` says who it is; refused where somebody may not be in it.
+ * Null for an address that is nobody's, and for who is not known and could be made.
+ */
+export function checkPeople(
+  participants: readonly NewParticipantDto[],
+  known: (index: number) => IdentityEntity | undefined,
+): (IdentityEntity | null)[] {
+  const seen = new Set<string>();
+  return participants.map((wanted, index) => {
+    const field = `participants.${index}`;
+    const person = known(index);
+    if (!person && wanted.externalId !== undefined && wanted.kind !== undefined) return null;
+    const identity = check(wanted, field, person);
+    // By externalId and by id at once, one person can still come twice.
+    if (identity && seen.has(identity.id)) throw AppError.invalid(field, 'is the same person again');
+    if (identity) seen.add(identity.id);
+    return identity;
+  });
+}
+
+function check(
+  { externalId, identityId, kind }: NewParticipantDto,
+  field: string,
+  identity: IdentityEntity | undefined,
+): IdentityEntity | null {
   if (externalId === undefined && identityId === undefined) return null;
-  const identity = known.find((one) =>
-    externalId === undefined ? one.id === identityId?.toLowerCase() : one.externalId === externalId,
-  );
   const at = (name: string): string => (field === '' ? name : `${field}.${name}`);
   if (!identity) {
     throw identityId === undefined

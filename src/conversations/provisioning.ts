@@ -45,11 +45,8 @@ export class Provisioning {
   /** Two round trips: the conversation, then everybody and the greeting side by side. */
   private async make(attempt: Attempt): Promise<void> {
     const { conversation, participants, greeting } = attempt.work.view;
-    if (conversation.twilioSid === null) {
-      conversation.twilioSid = await this.calls.ensureConversation(attempt);
-      await this.store.recordSid(attempt.lease, conversation.twilioSid);
-    }
-    const sid = conversation.twilioSid;
+    // Recorded with the end alone: whoever takes over before that finds it by its unique name.
+    const sid = (conversation.twilioSid ??= await this.calls.ensureConversation(attempt));
     const present = await this.calls.present(attempt, sid);
     const sends: Promise<unknown>[] = participants
       .filter(({ participant }) => isProvisioned(participant, conversation))

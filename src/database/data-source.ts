@@ -1,9 +1,20 @@
 import { DataSource, type MixedList } from 'typeorm';
 import { Foundation1763700000000 } from '../../migrations/1763700000000-foundation.js';
+import { Raced1763800000000 } from '../../migrations/1763800000000-raced.js';
 import { RolesAndNames1763800002000 } from '../../migrations/1763800002000-roles-and-names.js';
 import { TokenSessions1763800005000 } from '../../migrations/1763800005000-token-sessions.js';
 import { KeyRates1763800006000 } from '../../migrations/1763800006000-key-rates.js';
 import { WishOrder1763800007000 } from '../../migrations/1763800007000-wish-order.js';
+
+/** In the order of their numbers, in which they run. */
+const MIGRATIONS = [
+  Foundation1763700000000,
+  Raced1763800000000,
+  RolesAndNames1763800002000,
+  TokenSessions1763800005000,
+  KeyRates1763800006000,
+  WishOrder1763800007000,
+];
 
 export interface DataSourceSettings {
   url: string;
@@ -38,13 +49,7 @@ export function createDataSource({
     poolSize,
     applicationName: 'convoke',
     entities: entities as never,
-    migrations: [
-      Foundation1763700000000,
-      RolesAndNames1763800002000,
-      TokenSessions1763800005000,
-      KeyRates1763800006000,
-      WishOrder1763800007000,
-    ],
+    migrations: MIGRATIONS,
     migrationsTableName: 'migrations',
     migrationsTransactionMode: 'each',
     synchronize: false,

@@ -1,6 +1,7 @@
 interface PgError {
   code: string;
   constraint?: string;
+  severity?: string;
 }
 
 function isPgError(error: unknown): error is PgError {
@@ -15,6 +16,16 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
 /** Postgres 55P03: somebody holds a lock for longer than we wait. */
 export function isLockTimeout(error: unknown): boolean {
   return isPgError(error) && error.code === '55P03';
+}
+
+/** Postgres 40001: others have written what a statement counted on. The same again sees it. */
+export function isRaced(error: unknown): boolean {
+  return isPgError(error) && error.code === '40001';
+}
+
+/** The statement has been refused and undone, and the server is well: for some other values it may go through. */
+export function isUndone(error: unknown): boolean {
+  return isPgError(error) && error.severity === 'ERROR' && !/^(53...|57014|58...)$/.test(error.code);
 }
 
 /**

@@ -48,6 +48,12 @@ export interface WishedCommand extends Omit<NewWish, 'id'> {
   committed?(): void;
 }
 
+/** The same, where one statement of the aggregate's own writes rows and wish together. */
+export interface WrittenCommand extends Omit<NewWish, 'id'>, Pick<WishedCommand, 'pending'> {
+  /** Answers the lease, or null when the Idempotency-Key belongs to another wish, and nothing has been written. */
+  write(wish: NewWish): Promise<Lease | null>;
+}
+
 class KeyTaken extends Error {}
 
 /** Runs commands: each wish written once, its end stored once and sent to every caller from what is stored. */
@@ -88,13 +94,29 @@ export class Commands {
       });
       spec.committed?.();
       if (written && 'answer' in written) return toReply(written);
-      const lease = written;
-      const end = this.awaitWish(id, command.waitMs, lease !== null);
-      if (lease) void this.reconciler.drive(lease);
-      return (
-        located(await end, spec.location) ?? new Reply(202, await spec.pending(), { location: spec.location })
-      );
+      return this.answerOf(command, id, written, spec);
     });
+  }
+
+  async fulfilWritten(command: Command, spec: WrittenCommand): Promise<Reply> {
+    const id = uuidv7();
+    return this.unlessKeyTaken(command, spec.serviceId, async () => {
+      const lease = await spec.write({ ...spec, id });
+      if (!lease) throw new KeyTaken();
+      return this.answerOf(command, id, lease, spec);
+    });
+  }
+
+  private async answerOf(
+    command: Command,
+    wishId: string,
+    lease: Lease | null,
+    spec: Pick<WishedCommand, 'location' | 'pending'>,
+  ): Promise<Reply> {
+    const { location } = spec;
+    const end = this.awaitWish(wishId, command.waitMs, lease !== null);
+    if (lease) void this.reconciler.drive(lease);
+    return located(await end, location) ?? new Reply(202, await spec.pending(), { location });
   }
 
   /**

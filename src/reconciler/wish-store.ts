@@ -149,13 +149,13 @@ export const WISH_CHANNEL = 'convoke_wishes';
 
 /**
  * SQL of a step that settles wishes, for the statements of the aggregates: `ends` names a parameter with a JSON array of
- * `{id, status, answer}`, `fence` a row source that is empty when the lease is lost.
+ * `{id, status, answer}`, `fence` a row source of the ids of the rows whose lease is still held.
  */
 export const SETTLE_WISHES = (fence: string, ends: string): string => `
   settled_wishes as (
     update wishes w set status = given.status, answer = given.answer, settled_at = now(), trouble = null
     from json_to_recordset(${ends}::json) as given (id uuid, status smallint, answer text), ${fence}
-    where w.id = given.id and w.status is null
+    where w.id = given.id and w.aggregate_id = ${fence}.id and w.status is null
     returning w.id, w.watched),
   notified as (select pg_notify('${WISH_CHANNEL}', id::text) from settled_wishes where watched)`;
 

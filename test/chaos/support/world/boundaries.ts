@@ -20,7 +20,7 @@ const SENDS = {
 /** Commits: of the transaction that writes a wish, and of statements that commit by themselves (as Postgres hears them). */
 const COMMITS = {
   'a wish is committed': /^Q[^]{4}commit\0$/i,
-  'a step is recorded': /conversations\.record-sid\0/,
+  'a conversation is wanted': /conversations\.provision\0/,
   'an end is recorded': /conversations\.settle\0/,
   'a row is taken up': /lease\.claim\.conversations\0/,
 };

@@ -1,0 +1,126 @@
+import { Injectable } from '@nestjs/common';
+import { Batcher } from '../database/batcher.js';
+import { Database } from '../database/database.js';
+import { releaseColumns } from '../reconciler/aggregate.js';
+import type { Lease } from '../reconciler/lease.js';
+import { Reconciler } from '../reconciler/reconciler.js';
+import { SETTLE_WISHES, type OpenWish, type SettledWish } from '../reconciler/wish-store.js';
+import type { ConversationEntity } from './conversation.entity.js';
+import { MessageEntity } from './messages/message.entity.js';
+import { ParticipantEntity } from './participants/participant.entity.js';
+
+/** The version of no row: with it, a statement that settles keeps the lease. */
+const KEEP = -1;
+
+const SETTLE = `
+  with given as materialized (
+    select * from json_to_recordset($1::json) as g (conversation uuid, token uuid, new_state text, sid text, name text,
+      new_attributes json, new_timers jsonb, new_failure jsonb, deleted timestamptz, at timestamptz, seen integer,
+      look_again float8, looked boolean)),
+  fence as (
+    update conversations c
+    set state = new_state, twilio_sid = sid, friendly_name = name, attributes = new_attributes, timers = new_timers,
+      failure = new_failure, deleted_at = deleted, updated_at = at,
+      ${releaseColumns('given.seen', '$5', 'given.look_again', 'given.looked')}
+    from given where c.id = given.conversation and c.lease_token = given.token
+    returning c.id, c.version, c.lease_token),
+  people as (
+    update participants p
+    set twilio_sid = new.twilio_sid, state = new.state, failure = new.failure, role = new.role,
+      role_sid = new.role_sid, attributes = new.attributes, updated_at = new.updated_at
+    from json_to_recordset($2::json) as new (id uuid, twilio_sid text, state text, failure jsonb, role text,
+      role_sid text, attributes json, updated_at timestamptz), fence
+    where p.id = new.id and p.conversation_id = fence.id),
+  posts as (
+    update messages m
+    set twilio_sid = new.twilio_sid, state = new.state, failure = new.failure, message_index = new.message_index,
+      updated_at = new.updated_at
+    from json_to_recordset($3::json) as new (id uuid, twilio_sid text, state text, failure jsonb,
+      message_index integer, updated_at timestamptz), fence
+    where m.id = new.id and m.conversation_id = fence.id),
+  ${SETTLE_WISHES('fence', '$4')}
+  select id, version, lease_token is null as released, (select count(*) from notified) as told from fence`;
+
+/** What a holder of a lease writes at the end of a piece of work. */
+export interface Settlement {
+  lease: Lease;
+  conversation: ConversationEntity;
+  /** Participants and messages that have changed. */
+  rows: (ParticipantEntity | MessageEntity)[];
+  ends: { wish: OpenWish; end: SettledWish }[];
+  /** No wish that is known of is left: the lease is given back, unless a newer one has come. */
+  last: boolean;
+}
+
+interface SettledRow {
+  id: string;
+  version: number;
+  released: boolean;
+}
+
+/** Writes what has been brought about, behind the fence: for many conversations by one statement. */
+@Injectable()
+export class Settlements {
+  private readonly batcher = new Batcher<Settlement, SettledRow | null>((all) => this.writeAll(all), {
+    atOnce: 2,
+    most: 250,
+    weigh: ({ rows }) => rows.length + 1,
+    fits: ({ lease }, batch) => batch.every((other) => other.lease.id !== lease.id),
+  });
+
+  constructor(
+    private readonly database: Database,
+    private readonly reconciler: Reconciler,
+  ) {}
+
+  /** Null when the lease is another's: then nothing of it has been written. */
+  write(settlement: Settlement): Promise<SettledRow | null> {
+    return this.batcher.add(settlement);
+  }
+
+  private async writeAll(all: readonly Settlement[]): Promise<(SettledRow | null)[]> {
+    const rows = all.flatMap((one) => one.rows);
+    const settled = await this.database.query<SettledRow>('conversations.settle', SETTLE, [
+      JSON.stringify(all.map(conversationColumns)),
+      JSON.stringify(rows.filter((row) => row instanceof ParticipantEntity).map(participantColumns)),
+      JSON.stringify(rows.filter((row) => row instanceof MessageEntity).map(messageColumns)),
+      JSON.stringify(
+        all.flatMap(({ ends }) =>
+          ends.map(({ wish, end }) => ({ id: wish.id, status: end.status, answer: end.answer })),
+        ),
+      ),
+      this.reconciler.leaseMs,
+    ]);
+    const byId = new Map(settled.map((row) => [row.id, row]));
+    return all.map(({ lease }) => byId.get(lease.id) ?? null);
+  }
+}
+
+function conversationColumns({ lease, conversation, last }: Settlement): object {
+  return {
+    conversation: lease.id,
+    token: lease.token,
+    new_state: conversation.state,
+    sid: conversation.twilioSid,
+    name: conversation.friendlyName,
+    new_attributes: conversation.attributes,
+    new_timers: conversation.timers,
+    new_failure: conversation.failure,
+    deleted: conversation.deletedAt,
+    at: conversation.updatedAt,
+    seen: last ? lease.version : KEEP,
+    look_again: lease.lookAgainMs,
+    looked: lease.looked,
+  };
+}
+
+function participantColumns(row: ParticipantEntity): object {
+  const { id, twilioSid, state, failure, role, roleSid, attributes, updatedAt } = row;
+  const shown = { state, failure, role, role_sid: roleSid, attributes };
+  return { id, twilio_sid: twilioSid, ...shown, updated_at: updatedAt };
+}
+
+function messageColumns(row: MessageEntity): object {
+  const { id, twilioSid, state, failure, index, updatedAt } = row;
+  return { id, twilio_sid: twilioSid, state, failure, message_index: index, updated_at: updatedAt };
+}

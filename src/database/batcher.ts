@@ -1,0 +1,86 @@
+import { isUndone } from './pg-errors.js';
+
+export interface BatcherOptions<Item> {
+  /** Batches under way at once. */
+  atOnce: number;
+  /** What a batch may weigh; an item that weighs more goes alone. */
+  most: number;
+  /** What an item weighs; 1 unless given. */
+  weigh?: (item: Item) => number;
+  /** Whether an item may go into one statement with those; otherwise it waits for the next. */
+  fits?: (item: Item, batch: readonly Item[]) => boolean;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Puts what comes at about the same time into one statement: what comes while all batches are under way makes the next
+ * one, so that nobody waits for company, and a busy process pays for one round trip and one commit instead of many. A batch
+ * that Postgres refuses as a whole is undone and sent again item by item: only the one to blame fails.
+ */
+export class Batcher<Item, Result> {
+  private readonly waiting: Waiting<Item, Result>[] = [];
+  private underWay = 0;
+  private scheduled = false;
+
+  /** `run` answers a result for each item, in their order. */
+  constructor(
+    private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
+    private readonly options: BatcherOptions<Item>,
+  ) {}
+
+  add(item: Item): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ item, resolve, reject });
+      if (this.scheduled) return;
+      this.scheduled = true;
+      // What the same turn of the event loop brings goes together.
+      setImmediate(() => this.sendAll());
+    });
+  }
+
+  private sendAll(): void {
+    this.scheduled = false;
+    while (this.waiting.length > 0 && this.underWay < this.options.atOnce) {
+      this.underWay += 1;
+      void this.send(this.takeBatch()).finally(() => {
+        this.underWay -= 1;
+        this.sendAll();
+      });
+    }
+  }
+
+  private takeBatch(): Waiting<Item, Result>[] {
+    const { most, weigh = () => 1, fits = () => true } = this.options;
+    const batch: Waiting<Item, Result>[] = [];
+    const items: Item[] = [];
+    const left: Waiting<Item, Result>[] = [];
+    let weight = 0;
+    for (const one of this.waiting) {
+      const heavier = weight + weigh(one.item);
+      if (batch.length > 0 && (heavier > most || !fits(one.item, items))) {
+        left.push(one);
+        continue;
+      }
+      weight = heavier;
+      batch.push(one);
+      items.push(one.item);
+    }
+    this.waiting.splice(0, this.waiting.length, ...left);
+    return batch;
+  }
+
+  private async send(batch: Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await this.run(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, index) => resolve(results[index]!));
+    } catch (error) {
+      if (batch.length > 1 && isUndone(error)) await Promise.all(batch.map((one) => this.send([one])));
+      else for (const { reject } of batch) reject(error);
+    }
+  }
+}

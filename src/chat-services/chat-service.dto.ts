@@ -1,9 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsOptional, Matches, ValidateNested } from 'class-validator';
+import { IsBoolean, IsObject, IsOptional, Matches, ValidateNested } from 'class-validator';
 import { CLOSED_TIMER, INACTIVE_TIMER, IsTimer } from '../common/validation/duration.js';
 import { IfGiven, IsLine } from '../common/validation/text.js';
-import type { ChatServiceEntity } from './chat-service.entity.js';
+import type { ChatServiceEntity, TokenExchange } from './chat-service.entity.js';
 import { shownName } from './twilio-name.js';
 
 export class CreateChatServiceDto {
@@ -37,16 +37,79 @@ export class DefaultTimersDto {
   closed?: string | null;
 }
 
+export class TokenExchangeDto implements TokenExchange {
+  @ApiProperty({ maxLength: 2048, example: 'https://login.example.com', description: '`iss` of the tokens.' })
+  @IsLine(2048)
+  issuer!: string;
+
+  @ApiProperty({
+    maxLength: 2048,
+    example: 'support-chat',
+    description: '`aud` of the tokens, or one of them.',
+  })
+  @IsLine(2048)
+  audience!: string;
+
+  @ApiProperty({
+    maxLength: 2048,
+    example: 'https://login.example.com/.well-known/jwks.json',
+    description:
+      'Where the keys are: an https URL of a public host; other hosts are those of JWKS_ALLOWED_PRIVATE_HOSTS.',
+  })
+  @IsLine(2048)
+  jwksUrl!: string;
+
+  @ApiPropertyOptional({
+    maxLength: 255,
+    default: 'sub',
+    example: 'sub',
+    description: 'The claim that holds the person’s `externalId`.',
+  })
+  @IsLine(255)
+  externalIdClaim: string = 'sub';
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    default: false,
+    example: false,
+    description: 'Whether somebody who is not known yet is made known, as a customer.',
+  })
+  @IsBoolean()
+  createIdentities: boolean = false;
+}
+
 export class UpdateChatServiceDto {
+  @ApiPropertyOptional({
+    example: true,
+    description:
+      'Whether Twilio is told the names of people, as the friendly names of their Users. That is done in the background, and undone when it is turned off.',
+  })
+  @IfGiven()
+  @IsBoolean()
+  shareDisplayNames?: boolean;
+
   @ApiPropertyOptional({
     type: DefaultTimersDto,
     nullable: true,
     description: 'Timers of conversations that are provisioned without their own. Null clears them.',
   })
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => DefaultTimersDto)
   defaultTimers?: DefaultTimersDto | null;
+
+  @ApiPropertyOptional({
+    type: TokenExchangeDto,
+    nullable: true,
+    description:
+      'Whose tokens are taken for logins. It is replaced whole; null: nobody’s are. In effect once tokens can be exchanged.',
+  })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => TokenExchangeDto)
+  tokenExchange?: TokenExchangeDto | null;
 }
 
 export class ChatServiceResponse implements Pick<
@@ -60,7 +123,7 @@ export class ChatServiceResponse implements Pick<
   @ApiProperty({ description: 'Whether Twilio is told the names of people.' }) shareDisplayNames!: boolean;
   @ApiProperty({ type: DefaultTimersDto, nullable: true })
   defaultTimers!: { inactive: string | null; closed: string | null } | null;
-  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true }) tokenExchange!: object | null;
+  @ApiProperty({ type: TokenExchangeDto, nullable: true }) tokenExchange!: TokenExchange | null;
   @ApiProperty({ format: 'date-time' }) createdAt!: string;
   @ApiProperty({ format: 'date-time' }) updatedAt!: string;
 
@@ -75,9 +138,14 @@ export class ChatServiceResponse implements Pick<
         inactive: entity.defaultTimers.inactive,
         closed: entity.defaultTimers.closed,
       },
-      tokenExchange: entity.tokenExchange,
+      tokenExchange: entity.tokenExchange && inOrder(entity.tokenExchange),
       createdAt: entity.createdAt.toISOString(),
       updatedAt: entity.updatedAt.toISOString(),
     });
   }
+}
+
+function inOrder(exchange: TokenExchange): TokenExchange {
+  const { issuer, audience, jwksUrl, externalIdClaim, createIdentities } = exchange;
+  return { issuer, audience, jwksUrl, externalIdClaim, createIdentities };
 }

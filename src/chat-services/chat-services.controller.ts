@@ -72,7 +72,15 @@ export class ChatServicesController {
   @ApiIfMatch()
   @ApiExamples(UpdateChatServiceDto, {
     set: { defaultTimers: { inactive: 'PT1H', closed: 'P1D' } },
-    clear: { defaultTimers: null },
+    names: { shareDisplayNames: true },
+    exchange: {
+      tokenExchange: {
+        issuer: 'https://login.example.com',
+        audience: 'support-chat',
+        jwksUrl: 'https://login.example.com/.well-known/jwks.json',
+      },
+    },
+    clear: { defaultTimers: null, tokenExchange: null, shareDisplayNames: false },
   })
   @ApiResponse({ status: 200, type: ChatServiceResponse })
   @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'precondition_failed')

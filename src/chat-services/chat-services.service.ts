@@ -8,7 +8,9 @@ import type { Command } from '../common/http/command.js';
 import { assertIfMatch } from '../common/http/etag.js';
 import { cursorId, toPage, type Page, type PageQuery } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
+import { outboundUrlProblem } from '../common/http/outbound-url.js';
 import { isUuid } from '../common/validation/text.js';
+import { AppConfig } from '../config/app-config.js';
 import { Database, type Queryable } from '../database/database.js';
 import { isUniqueViolation } from '../database/pg-errors.js';
 import { Commands } from '../reconciler/commands.js';
@@ -50,6 +52,7 @@ export class ChatServicesService {
   private readonly ready = new Map<string, ReadyChatService & { until: number }>();
 
   constructor(
+    private readonly config: AppConfig,
     private readonly dataSource: DataSource,
     private readonly database: Database,
     private readonly commands: Commands,
@@ -116,18 +119,14 @@ export class ChatServicesService {
     ifMatch?: string,
   ): Promise<ChatServiceEntity> {
     await this.get(caller, id);
+    this.assertReachable(body);
     return this.dataSource.transaction(async (manager) => {
       const entity = await manager.findOneOrFail(ChatServiceEntity, {
         where: { id },
         lock: { mode: 'for_no_key_update' },
       });
       assertIfMatch(ifMatch, ChatServiceResponse.from(entity));
-      if (body.defaultTimers !== undefined) {
-        const kept = { inactive: null, closed: null, ...entity.defaultTimers };
-        const { inactive = kept.inactive, closed = kept.closed } = body.defaultTimers ?? {};
-        entity.defaultTimers = body.defaultTimers === null ? null : { inactive, closed };
-        entity.updatedAt = new Date();
-      }
+      change(entity, body);
       return manager.save(entity);
     });
   }
@@ -207,6 +206,13 @@ export class ChatServicesService {
     return entity;
   }
 
+  /** What fetches the keys is this service: it is not sent to what stands in its own network. */
+  private assertReachable({ tokenExchange }: UpdateChatServiceDto): void {
+    if (!tokenExchange) return;
+    const problem = outboundUrlProblem(tokenExchange.jwksUrl, this.config.tokenExchange.allowedPrivateHosts);
+    if (problem !== null) throw AppError.invalid('tokenExchange.jwksUrl', problem);
+  }
+
   private async lookUp(twilioSid: string): Promise<{ friendlyName: string }> {
     const found = await this.gateway.findService(twilioSid).catch((error: unknown) => {
       throw error instanceof TwilioError ? toAppError(error) : error;
@@ -237,4 +243,19 @@ export class ChatServicesService {
     const ids = PRESETS.map(() => uuidv7());
     await tx.query('chat-services.insert-presets', INSERT_PRESETS, [lease.id, ids, PRESETS]);
   }
+}
+
+function change(entity: ChatServiceEntity, body: UpdateChatServiceDto): void {
+  const { shareDisplayNames, defaultTimers, tokenExchange } = body;
+  if (shareDisplayNames !== undefined) {
+    if (entity.shareDisplayNames && !shareDisplayNames) entity.namesStale = true;
+    entity.shareDisplayNames = shareDisplayNames;
+  }
+  if (defaultTimers !== undefined) {
+    const kept = { inactive: null, closed: null, ...entity.defaultTimers };
+    const { inactive = kept.inactive, closed = kept.closed } = defaultTimers ?? {};
+    entity.defaultTimers = defaultTimers === null ? null : { inactive, closed };
+  }
+  if (tokenExchange !== undefined) entity.tokenExchange = tokenExchange;
+  if (Object.values(body).some((value) => value !== undefined)) entity.updatedAt = new Date();
 }

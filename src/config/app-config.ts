@@ -27,6 +27,7 @@ export class AppConfig {
     failedKeepDays: number;
     sessionKeepDays: number;
   }>;
+  readonly tokenExchange: Readonly<{ allowedPrivateHosts: readonly string[] }>;
   readonly bootstrapApiKey: string | null;
   /** Zero: no limit. */
   readonly access: Readonly<{ rateLimitPerMinute: number; failedKeysPerMinute: number }>;
@@ -39,7 +40,7 @@ export class AppConfig {
       shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
       publicBaseUrl: env.PUBLIC_BASE_URL ?? null,
     });
-    this.corsOrigins = Object.freeze(env.CORS_ORIGINS.split(',').flatMap((origin) => origin.trim() || []));
+    this.corsOrigins = Object.freeze(listOf(env.CORS_ORIGINS));
     this.database = Object.freeze({
       url: env.DATABASE_URL,
       poolSize: env.DATABASE_POOL_SIZE,
@@ -62,6 +63,9 @@ export class AppConfig {
       failedKeepDays: env.FAILED_KEEP_DAYS,
       sessionKeepDays: env.TOKEN_SESSIONS_KEEP_DAYS,
     });
+    this.tokenExchange = Object.freeze({
+      allowedPrivateHosts: Object.freeze(listOf(env.JWKS_ALLOWED_PRIVATE_HOSTS.toLowerCase())),
+    });
     this.bootstrapApiKey = env.BOOTSTRAP_API_KEY ?? null;
     this.access = Object.freeze({
       rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
@@ -70,6 +74,8 @@ export class AppConfig {
     this.logLevel = env.LOG_LEVEL;
   }
 }
+
+const listOf = (text: string): string[] => text.split(',').flatMap((part) => part.trim() || []);
 
 /** Throws ConfigError with every problem listed. */
 export function loadConfig(source: NodeJS.ProcessEnv = process.env): AppConfig {

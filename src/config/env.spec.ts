@@ -101,6 +101,11 @@ describe('bounds', () => {
     ['FAILED_KEEP_DAYS', ['1', '3650'], ['0', '3651']],
     ['SHUTDOWN_GRACE_MS', ['0', '300000'], ['-1', '300001']],
     ['MIGRATE_ON_START', ['true', 'false'], ['yes', '1', 'TRUE']],
+    [
+      'JWKS_ALLOWED_PRIVATE_HOSTS',
+      ['localhost', '127.0.0.1:4020, [::1]'],
+      ['http://localhost', 'a,', 'user@host', 'a b'],
+    ],
     ['ALLOW_SANDBOX', ['true', 'false'], ['yes', '1']],
     ['NODE_ENV', ['development', 'test', 'production'], ['prod', 'staging']],
     ['LOG_LEVEL', ['debug', 'silent'], ['verbose', 'INFO']],
@@ -130,6 +135,15 @@ describe('what depends on more than one variable', () => {
     expect(wrong({ ...production, ALLOW_SANDBOX: 'true' })).toEqual([]);
     expect(wrong({ ...needed, ...sandbox, NODE_ENV: 'development' })).toEqual([]);
     expect(wrong({ ...needed, NODE_ENV: 'production' })).toEqual([]);
+  });
+
+  it('refuses private hosts in production, in the same way', () => {
+    const hosts = { ...needed, JWKS_ALLOWED_PRIVATE_HOSTS: 'localhost' };
+    expect(wrong({ ...hosts, NODE_ENV: 'production' })).toEqual(['JWKS_ALLOWED_PRIVATE_HOSTS']);
+    expect(wrong({ ...hosts, NODE_ENV: 'production', ALLOW_SANDBOX: 'true' })).toEqual([]);
+    expect(wrong(hosts)).toEqual([]);
+    const { tokenExchange } = loadConfig({ ...needed, JWKS_ALLOWED_PRIVATE_HOSTS: 'LocalHost, [::1]:80' });
+    expect(tokenExchange.allowedPrivateHosts).toEqual(['localhost', '[::1]:80']);
   });
 
   it('demands a lease that outlives a call, with a margin', () => {

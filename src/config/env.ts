@@ -102,7 +102,16 @@ export class Env {
   /** Requests a minute with a key that is not good that one address may make, 0 to 1000000; 0: no limit. */
   @integer() @IsInt() @Min(0) @Max(1_000_000) FAILED_KEYS_PER_MINUTE = 60;
 
-  /** Allows TWILIO_API_BASE_URL in production. */
+  /**
+   * Hosts (`host` or `host:port`) that a chat service's `tokenExchange` may fetch keys from although they are private or
+   * speak http, separated by commas. Refused with NODE_ENV=production unless ALLOW_SANDBOX=true.
+   */
+  @Matches(/^$|^[^\s,/@]+(\s*,\s*[^\s,/@]+)*$/, {
+    message: 'must be hosts, each with a port or without, separated by commas',
+  })
+  JWKS_ALLOWED_PRIVATE_HOSTS = '';
+
+  /** Allows TWILIO_API_BASE_URL and JWKS_ALLOWED_PRIVATE_HOSTS in production. */
   @boolean() @IsBoolean() ALLOW_SANDBOX = false;
 
   /** Runs the migrations at start; otherwise `npm run migrate` does. */
@@ -130,6 +139,9 @@ function crossChecks(env: Env): string[] {
   const problems: string[] = [];
   if (env.NODE_ENV === 'production' && env.TWILIO_API_BASE_URL && !env.ALLOW_SANDBOX) {
     problems.push('TWILIO_API_BASE_URL: not in production, unless ALLOW_SANDBOX=true');
+  }
+  if (env.NODE_ENV === 'production' && env.JWKS_ALLOWED_PRIVATE_HOSTS && !env.ALLOW_SANDBOX) {
+    problems.push('JWKS_ALLOWED_PRIVATE_HOSTS: not in production, unless ALLOW_SANDBOX=true');
   }
   if (env.LEASE_MS < env.TWILIO_CALL_TIMEOUT_MS + LEASE_MARGIN_MS) {
     problems.push(`LEASE_MS: must exceed TWILIO_CALL_TIMEOUT_MS by at least ${LEASE_MARGIN_MS}`);
@@ -185,6 +197,7 @@ export const ENV_NAMES = [
   'BOOTSTRAP_API_KEY',
   'RATE_LIMIT_PER_MINUTE',
   'FAILED_KEYS_PER_MINUTE',
+  'JWKS_ALLOWED_PRIVATE_HOSTS',
   'ALLOW_SANDBOX',
   'MIGRATE_ON_START',
   'SHUTDOWN_GRACE_MS',

@@ -7,7 +7,7 @@ import { unique, useApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
 import { expectInvalid, expectProblem } from '../support/problems.js';
 
-const running = useApp();
+const running = useApp({ JWKS_ALLOWED_PRIVATE_HOSTS: '127.0.0.1:4999' });
 
 const path = '/v1/services';
 
@@ -252,7 +252,58 @@ describe('PATCH /v1/services/{id}', () => {
     expect(await patch({ defaultTimers: null })).toBeNull();
   });
 
+  const exchange = {
+    issuer: 'https://login.example.com',
+    audience: 'support-chat',
+    jwksUrl: 'https://login.example.com/keys',
+  };
+  const whole = { ...exchange, externalIdClaim: 'sub', createIdentities: false };
+
+  it('200: tokenExchange is replaced whole, with defaults for what is left out, and null clears it', async () => {
+    const { id, admin } = await otherService(running.api);
+    const patch = async (body: object) => (await admin.patch(`${path}/${id}`, body, 200)).body.tokenExchange;
+    const more = { externalIdClaim: 'employee', createIdentities: true };
+    expect(await patch({ tokenExchange: { ...exchange, ...more } })).toEqual({ ...whole, ...more });
+    expect(await patch({})).toEqual({ ...whole, ...more });
+    expect(await patch({ tokenExchange: exchange })).toEqual(whole);
+    const read = await admin.get<ChatServiceResponse>(`${path}/${id}`, 200);
+    expect(Object.keys(read.body.tokenExchange ?? {})).toEqual(Object.keys(whole));
+    expect(await patch({ tokenExchange: null })).toBeNull();
+  });
+
+  it('200: tokenExchange may name a private host, by http too, where JWKS_ALLOWED_PRIVATE_HOSTS has it', async () => {
+    const { id } = await make();
+    const tokenExchange = { ...exchange, jwksUrl: 'http://127.0.0.1:4999/keys' };
+    const { body } = await running.api.patch(`${path}/${id}`, { tokenExchange }, 200);
+    expect(body.tokenExchange).toEqual({ ...whole, ...tokenExchange });
+  });
+
+  it('200: whether names are shared is kept, and a key left out stays', async () => {
+    const { id } = await make();
+    const patch = async (body: object) =>
+      (await running.api.patch<ChatServiceResponse>(`${path}/${id}`, body, 200)).body.shareDisplayNames;
+    expect(await patch({ shareDisplayNames: true })).toBe(true);
+    expect(await patch({ defaultTimers: null })).toBe(true);
+    expect(await patch({ shareDisplayNames: false })).toBe(false);
+  });
+
   it.each([
+    ['shareDisplayNames', { shareDisplayNames: 'yes' }],
+    ['shareDisplayNames', { shareDisplayNames: null }],
+    ['tokenExchange', { tokenExchange: 'https://login.example.com' }],
+    ['tokenExchange', { tokenExchange: [] }],
+    ['tokenExchange.issuer', { tokenExchange: { ...whole, issuer: undefined } }],
+    ['tokenExchange.issuer', { tokenExchange: { ...whole, issuer: 'x'.repeat(2049) } }],
+    ['tokenExchange.audience', { tokenExchange: { ...whole, audience: ['a'] } }],
+    ['tokenExchange.jwksUrl', { tokenExchange: { ...whole, jwksUrl: 'http://login.example.com/keys' } }],
+    ['tokenExchange.jwksUrl', { tokenExchange: { ...whole, jwksUrl: '/keys' } }],
+    ['tokenExchange.jwksUrl', { tokenExchange: { ...whole, jwksUrl: 'https://169.254.169.254/keys' } }],
+    ['tokenExchange.jwksUrl', { tokenExchange: { ...whole, jwksUrl: 'http://127.0.0.1:4998/keys' } }],
+    ['tokenExchange.externalIdClaim', { tokenExchange: { ...whole, externalIdClaim: '' } }],
+    ['tokenExchange.externalIdClaim', { tokenExchange: { ...whole, externalIdClaim: 'x'.repeat(256) } }],
+    ['tokenExchange.createIdentities', { tokenExchange: { ...whole, createIdentities: 'yes' } }],
+    ['tokenExchange.secret', { tokenExchange: { ...whole, secret: 'x' } }],
+    ['defaultTimers', { defaultTimers: [] }],
     ['defaultTimers.inactive', { defaultTimers: { inactive: 'PT59S' } }],
     ['defaultTimers.closed', { defaultTimers: { closed: 'PT9M' } }],
     ['defaultTimers.closed', { defaultTimers: { closed: 'P1M' } }],

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { isPrivateAddress, outboundUrlProblem } from './outbound-url.js';
+
+describe('outboundUrlProblem', () => {
+  it.each([
+    'https://login.example.com/keys',
+    'https://login.example.com:8443/keys?v=1',
+    'HTTPS://LOGIN.EXAMPLE.COM',
+    'https://8.8.8.8/keys',
+    'https://[2606:4700:4700::1111]/keys',
+  ])('lets %s be fetched', (url) => {
+    expect(outboundUrlProblem(url, [])).toBeNull();
+  });
+
+  it.each([
+    'http://login.example.com/keys',
+    'ftp://login.example.com/keys',
+    'file:///etc/passwd',
+    'login.example.com/keys',
+    '/keys',
+    '//login.example.com/keys',
+    '',
+    'https://',
+    'https://user@login.example.com/keys',
+    'https://:secret@login.example.com/keys',
+    'https://login.example.com/keys#a',
+    'https://localhost/keys',
+    'https://localhost./keys',
+    'https://keys.localhost/keys',
+    'https://127.0.0.1/keys',
+    'https://0x7f.1/keys',
+    'https://2130706433/keys',
+    'https://10.1.2.3/keys',
+    'https://172.31.0.1/keys',
+    'https://192.168.1.1/keys',
+    'https://169.254.169.254/latest/meta-data',
+    'https://100.64.0.1/keys',
+    'https://0.0.0.0/keys',
+    'https://[::1]/keys',
+    'https://[::ffff:127.0.0.1]/keys',
+    'https://[fe80::1]/keys',
+    'https://[fd00::1]/keys',
+    'https://[64:ff9b::7f00:1]/keys',
+    'https://[2002:7f00:1::]/keys',
+  ])('refuses %s', (url) => {
+    expect(outboundUrlProblem(url, [])).toEqual(expect.any(String));
+  });
+
+  it('lets allowed hosts in, by http too, on the port that was named or on any', () => {
+    const allowed = ['localhost', '127.0.0.1:4020', '[::1]'];
+    for (const url of [
+      'http://localhost/keys',
+      'http://localhost:1234/keys',
+      'http://127.0.0.1:4020/keys',
+      'https://127.0.0.1:4020/keys',
+      'http://[::1]:8080/keys',
+    ])
+      expect(outboundUrlProblem(url, allowed), url).toBeNull();
+    for (const url of [
+      'http://127.0.0.1:4021/keys',
+      'http://localhost.example.com/keys',
+      'ftp://localhost/x',
+    ])
+      expect(outboundUrlProblem(url, allowed), url).not.toBeNull();
+  });
+});
+
+describe('isPrivateAddress', () => {
+  it('knows addresses, and takes no name for one', () => {
+    expect(['127.0.0.1', '::1', '10.0.0.1'].map(isPrivateAddress)).toEqual([true, true, true]);
+    expect(['8.8.8.8', '2606:4700:4700::1111', 'localhost'].map(isPrivateAddress)).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+});

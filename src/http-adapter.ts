@@ -7,6 +7,7 @@ import { sendProblem } from './app-exception.filter.js';
 import { AppError } from './common/errors/app-error.js';
 import type { ErrorCode } from './common/errors/error-catalog.js';
 import { PROBLEM_CONTENT_TYPE, renderProblem } from './common/errors/problem.js';
+import { allowOrigins } from './common/http/cors.js';
 import { isShallow } from './common/http/json-depth.js';
 import type { RequestWithFacts } from './common/http/request-facts.js';
 import { REQUEST_ID_HEADER, requestIdOf } from './common/http/request-id.js';
@@ -17,6 +18,8 @@ import type { AppConfig } from './config/app-config.js';
 const BODY_LIMIT_BYTES = 1_048_576;
 /** Code points of a path parameter; the router counts UTF-16 units, of which a code point has up to two. */
 const PARAMETER_MAX = 255;
+/** What pages call themselves, without an API key. */
+const BROWSER_ROUTES = ['/v1/tokens/refresh', '/v1/tokens/exchange'];
 /** How long a client may take to send its request, in milliseconds. */
 const RECEIVE_TIMEOUT_MS = 30_000;
 /** How often it is looked whether one took longer, in milliseconds. */
@@ -55,6 +58,7 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
   instance.removeContentTypeParser('text/plain');
   addLinesParser(instance);
   addHooks(instance);
+  allowOrigins(instance, config.corsOrigins, BROWSER_ROUTES);
   // An expectation that is not understood may be ignored (RFC 9110); Node would answer 417 with an empty body.
   instance.server.on('checkExpectation', (request, reply) => {
     instance.server.emit('request', request, reply);

@@ -22,6 +22,7 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer('/')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'cvk_<keyId>_<secret>' })
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'login')
     .addTag('Conversations', 'Private chats: provisioned, read, listed')
     .addTag('Participants', 'Who is in a conversation, by browser, SMS or WhatsApp')
     .addTag('Messages', 'What is said: by the system, or for a participant as far as its role permits')

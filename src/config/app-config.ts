@@ -1,4 +1,4 @@
-import { ConfigError, readEnv, type Env } from './env.js';
+import { ConfigError, listOf, readEnv, type Env } from './env.js';
 
 /** The checked configuration, nested and frozen: what the rest of the code is given. Times are in milliseconds. */
 export class AppConfig {
@@ -74,8 +74,6 @@ export class AppConfig {
     this.logLevel = env.LOG_LEVEL;
   }
 }
-
-const listOf = (text: string): string[] => text.split(',').flatMap((part) => part.trim() || []);
 
 /** Throws ConfigError with every problem listed. */
 export function loadConfig(source: NodeJS.ProcessEnv = process.env): AppConfig {

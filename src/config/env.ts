@@ -11,12 +11,20 @@ import {
   Max,
   Min,
   MinLength,
+  ValidateBy,
   validateSync,
 } from 'class-validator';
 
 const integer = () => Transform(({ value }: { value: unknown }) => Number(value));
 const boolean = () =>
   Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value));
+
+/** The members of a list that is separated by commas. */
+export const listOf = (text: string): string[] => text.split(',').flatMap((member) => member.trim() || []);
+
+/** As a browser sends it: nothing behind the port, no default port, no capitals. */
+const isOrigin = (text: string): boolean =>
+  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
 /** Every variable that the service reads. The README's table and `.env.example` are held equal to this class. */
 export class Env {
@@ -86,8 +94,16 @@ export class Env {
   @IsUrl({ require_tld: false, require_protocol: true, protocols: ['http', 'https'] })
   PUBLIC_BASE_URL?: string;
 
-  /** Exact origins that browsers may call from, separated by commas. */
-  @IsString() CORS_ORIGINS = '';
+  /** Exact origins that browsers may refresh and exchange tokens from, separated by commas. */
+  @ValidateBy({
+    name: 'isOriginList',
+    validator: {
+      validate: (value) => typeof value === 'string' && listOf(value).every(isOrigin),
+      defaultMessage: () =>
+        'must be origins such as https://app.example.com, without a path, separated by commas',
+    },
+  })
+  CORS_ORIGINS = '';
 
   /** An operator and admin key of the default chat service, made known at start when it is not. */
   @IsOptional()

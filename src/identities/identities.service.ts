@@ -95,6 +95,12 @@ export class IdentitiesService {
     });
   }
 
+  /** Makes a customer known, unless somebody with this `externalId` is, of whatever kind. */
+  async ensureCustomer(serviceId: string, externalId: string): Promise<void> {
+    const values = insertValues(newIdentity(serviceId, { kind: 'customer', externalId }));
+    await this.database.query('identities.insert', INSERT, values);
+  }
+
   async update(
     caller: Caller,
     path: string,

@@ -7,28 +7,8 @@ import { IdentitySummary } from '../identities/identity-summary.dto.js';
 import { TOKEN_TTL_SECONDS } from '../twilio/access-tokens.js';
 import { NewSessionDto, SessionGrant } from './sessions/session.dto.js';
 
-export class MintTokenDto {
-  @ApiPropertyOptional({ format: 'uuid', description: 'Whose token it is to be.' })
-  @IfGiven()
-  @IsUUID()
-  identityId?: string;
-
-  @ApiPropertyOptional({
-    example: 'cust-42',
-    description: 'The same by your own id. One of the two is given.',
-  })
-  @Rule<MintTokenDto>(
-    'exactlyOne',
-    ({ identityId, externalId }) => (identityId === undefined) !== (externalId === undefined),
-    'give either identityId or externalId',
-  )
-  @Rule<MintTokenDto>(
-    'isExternalId',
-    ({ externalId }) => externalId === undefined || isExternalId(externalId),
-    'is not an externalId',
-  )
-  externalId?: string;
-
+/** What may be asked of any new token. */
+export class TokenOptionsDto {
   @ApiPropertyOptional({
     type: 'integer',
     minimum: TOKEN_TTL_SECONDS.min,
@@ -50,6 +30,29 @@ export class MintTokenDto {
   @ValidateNested()
   @Type(() => NewSessionDto)
   session?: NewSessionDto;
+}
+
+export class MintTokenDto extends TokenOptionsDto {
+  @ApiPropertyOptional({ format: 'uuid', description: 'Whose token it is to be.' })
+  @IfGiven()
+  @IsUUID()
+  identityId?: string;
+
+  @ApiPropertyOptional({
+    example: 'cust-42',
+    description: 'The same by your own id. One of the two is given.',
+  })
+  @Rule<MintTokenDto>(
+    'exactlyOne',
+    ({ identityId, externalId }) => (identityId === undefined) !== (externalId === undefined),
+    'give either identityId or externalId',
+  )
+  @Rule<MintTokenDto>(
+    'isExternalId',
+    ({ externalId }) => externalId === undefined || isExternalId(externalId),
+    'is not an externalId',
+  )
+  externalId?: string;
 
   @ApiPropertyOptional({
     description: 'Refused unless the identity is in this conversation, and it is open. Id or CH….',

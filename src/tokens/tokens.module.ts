@@ -3,6 +3,10 @@ import { ChatServicesModule } from '../chat-services/chat-services.module.js';
 import { IdentitiesModule } from '../identities/identities.module.js';
 import { TwilioModule } from '../twilio/twilio.module.js';
 import { BrowserTokensController } from './browser-tokens.controller.js';
+import { ExchangeService } from './exchange/exchange.service.js';
+import { JwksCache } from './exchange/jwks-cache.js';
+import { JwksClient } from './exchange/jwks-client.js';
+import { LoginVerifier } from './exchange/login-verifier.js';
 import { SessionPruning } from './sessions/session-pruning.js';
 import { SessionStore } from './sessions/session-store.js';
 import { SessionsController } from './sessions/sessions.controller.js';
@@ -15,6 +19,17 @@ import { TokensService } from './tokens.service.js';
 @Module({
   imports: [TwilioModule, ChatServicesModule, IdentitiesModule],
   controllers: [TokensController, BrowserTokensController, SessionsController],
-  providers: [TokensService, TokenPeople, TokenIssuer, SessionsService, SessionStore, SessionPruning],
+  providers: [
+    TokensService,
+    TokenPeople,
+    TokenIssuer,
+    SessionsService,
+    SessionStore,
+    SessionPruning,
+    ExchangeService,
+    LoginVerifier,
+    JwksCache,
+    JwksClient,
+  ],
 })
 export class TokensModule {}

@@ -53,7 +53,7 @@ const cases: [rule: string | null, file: string, text: string][] = [
   ['quickstart-alone', 'src/hasty.ts', "import './quickstart/thing.js';"],
   ['twilio-in-one-place', 'src/roles/direct.ts', "import 'twilio';"],
   [null, 'src/twilio/direct.ts', "import 'twilio'; import 'undici';"],
-  ['undici-in-two-places', 'src/roles/bare.ts', "import 'undici';"],
+  ['undici-in-few-places', 'src/roles/bare.ts', "import 'undici';"],
   [
     'typeorm-below-http',
     'src/roles/roles.controller.ts',

@@ -3,10 +3,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { ERROR_CATALOG, type ErrorCode } from '../../src/common/errors/error-catalog.js';
 import { VERSION } from '../../src/config/version.js';
 import { useApp } from '../support/app.js';
+import { useCompanyLogin } from '../support/company-login.js';
 import { routesOf, SchemaCheck, type OpenApiDocument, type Route } from '../support/openapi.js';
 import { PUBLIC_ROUTES, ROUTES } from '../support/routes.js';
 
-const running = useApp();
+const login = useCompanyLogin();
+const running = useApp({ JWKS_ALLOWED_PRIVATE_HOSTS: '127.0.0.1' });
 
 let document: OpenApiDocument;
 let routes: Route[];
@@ -62,7 +64,8 @@ describe('GET /openapi.json', () => {
     const open = PUBLIC_ROUTES.map(([method, path]) => `${method} ${path}`);
     for (const { method, path, operation } of routes) {
       const needsKey = path.startsWith('/v1/') && !open.includes(`${method} ${path}`);
-      expect(operation.security ?? [], path).toEqual(needsKey ? [{ bearer: [] }] : []);
+      const other = path.endsWith('/exchange') ? [{ login: [] }] : [];
+      expect(operation.security ?? [], path).toEqual(needsKey ? [{ bearer: [] }] : other);
     }
   });
 
@@ -151,35 +154,41 @@ describe('examples', () => {
   const inChat = (ids: Record<string, string>) => ({ conversation: ids['provisionConversation.support'] });
 
   /** In this order, and in place of the names in paths and bodies that only a running service knows. */
-  const CALLS: [string, (ids: Record<string, string>) => { path?: object; body?: Record<string, object> }][] =
+  const CALLS: [
+    string,
+    (ids: Record<string, string>) => { path?: object; body?: Record<string, object>; key?: string },
+  ][] = [
+    ['createIdentity', () => ({})],
+    ['upsertIdentity', () => ({ path: { externalId: 'cust-42' } })],
+    ['importIdentities', () => ({})],
+    ['updateIdentity', ({ createIdentity }) => ({ path: { identity: createIdentity } })],
+    ['provisionConversation', () => ({})],
+    ['provisionConversationByRef', () => ({ path: { externalRef: 'case-4711' } })],
+    ['mintToken', () => ({})],
+    ['refreshToken', (ids) => ({ body: { refresh: { refreshToken: ids['mintToken.session'] } } })],
     [
-      ['createIdentity', () => ({})],
-      ['upsertIdentity', () => ({ path: { externalId: 'cust-42' } })],
-      ['importIdentities', () => ({})],
-      ['updateIdentity', ({ createIdentity }) => ({ path: { identity: createIdentity } })],
-      ['provisionConversation', () => ({})],
-      ['provisionConversationByRef', () => ({ path: { externalRef: 'case-4711' } })],
-      ['mintToken', () => ({})],
-      ['refreshToken', (ids) => ({ body: { refresh: { refreshToken: ids['mintToken.session'] } } })],
-      ['updateConversation', (ids) => ({ path: inChat(ids) })],
-      ['addParticipant', (ids) => ({ path: inChat(ids) })],
-      ['sendSystemMessage', (ids) => ({ path: inChat(ids) })],
-      ['sendMessage', (ids) => ({ path: inChat(ids) })],
-      ['updateMessage', (ids) => ({ path: { ...inChat(ids), message: ids['sendMessage'] } })],
-      ['updateParticipant', (ids) => ({ path: { ...inChat(ids), participant: 'agent-7' } })],
-      ['transferConversation', (ids) => ({ path: inChat(ids) })],
-      ['closeConversation', (ids) => ({ path: inChat(ids) })],
-      ['assignServiceRole', ({ createIdentity }) => ({ path: { identity: createIdentity } })],
-      ['createRole', () => ({})],
-      ['updateRole', (ids) => ({ path: { sid: ids['createRole.moderator'] } })],
-      ['repairDrift', () => ({})],
-      ['createApiKey', () => ({})],
-      ['createService', ({ strange }) => ({ body: { adopt: { twilioSid: strange } } })],
-      ['updateService', ({ createService }) => ({ path: { id: createService } })],
-    ];
+      'exchangeToken',
+      ({ service, login }) => ({ body: { login: { serviceId: service, session: {} } }, key: login! }),
+    ],
+    ['updateConversation', (ids) => ({ path: inChat(ids) })],
+    ['addParticipant', (ids) => ({ path: inChat(ids) })],
+    ['sendSystemMessage', (ids) => ({ path: inChat(ids) })],
+    ['sendMessage', (ids) => ({ path: inChat(ids) })],
+    ['updateMessage', (ids) => ({ path: { ...inChat(ids), message: ids['sendMessage'] } })],
+    ['updateParticipant', (ids) => ({ path: { ...inChat(ids), participant: 'agent-7' } })],
+    ['transferConversation', (ids) => ({ path: inChat(ids) })],
+    ['closeConversation', (ids) => ({ path: inChat(ids) })],
+    ['assignServiceRole', ({ createIdentity }) => ({ path: { identity: createIdentity } })],
+    ['createRole', () => ({})],
+    ['updateRole', (ids) => ({ path: { sid: ids['createRole.moderator'] } })],
+    ['repairDrift', () => ({})],
+    ['createApiKey', () => ({})],
+    ['createService', ({ strange }) => ({ body: { adopt: { twilioSid: strange } } })],
+    ['updateService', ({ createService }) => ({ path: { id: createService } })],
+  ];
 
   it('of bodies are accepted as they stand, and answered in the documented form', async () => {
-    const ids: Record<string, string> = { strange: await strangeService() };
+    const ids: Record<string, string> = { strange: await strangeService(), ...(await companyLogin()) };
     for (const [operationId, given] of CALLS) {
       const { path, method, operation } = named(operationId);
       const { content = {} } = operation.requestBody ?? {};
@@ -187,9 +196,9 @@ describe('examples', () => {
       const { schema, examples = {} } = content[type] ?? { schema: {} };
       expect(Object.keys(examples).length, operationId).toBeGreaterThan(0);
       for (const [name, { value }] of Object.entries(examples)) {
-        const { path: names = {}, body = {} } = given(ids);
+        const { path: names = {}, body = {}, key = running.api.key } = given(ids);
         expect(check.problems(schema, value), `${operationId}: ${name}`).toEqual([]);
-        const response = await send(method, filled(path, names), body[name] ?? value, type);
+        const response = await send(method, filled(path, names), body[name] ?? value, type, key);
         expect(response.status, `${operationId}: ${name}: ${response.text}`).toBeLessThan(300);
         const documented = jsonOf(operation.responses[response.status]?.content) ?? { not: {} };
         expect(check.problems(documented, response.body), `${operationId}: ${name}`).toEqual([]);
@@ -239,9 +248,15 @@ describe('GET /docs', () => {
 const filled = (path: string, names: object): string =>
   Object.entries(names).reduce((text, [name, value]) => text.replace(`{${name}}`, String(value)), path);
 
-async function send(method: string, path: string, body: object, type: string): Promise<Response> {
+async function send(
+  method: string,
+  path: string,
+  body: object,
+  type: string,
+  key: string,
+): Promise<Response> {
   const call = request(running.server)[method as 'post'](path);
-  void call.set('authorization', `Bearer ${running.api.key}`).set('content-type', type);
+  void call.set('authorization', `Bearer ${key}`).set('content-type', type);
   if (type !== LINES) return call.send(body);
   const response = await call
     .buffer(true)
@@ -256,6 +271,14 @@ async function send(method: string, path: string, body: object, type: string): P
     status: expect.not.stringMatching('failed') as string,
   });
   return response;
+}
+
+/** Has the default chat service let a login in. Answers the service's id, and a token of that login. */
+async function companyLogin(): Promise<{ service: string; login: string }> {
+  const { body } = await running.api.get<{ data: { id: string }[] }>('/v1/services', 200);
+  const service = body.data[0]!.id;
+  await running.api.patch(`/v1/services/${service}`, { tokenExchange: login.setting() }, 200);
+  return { service, login: await login.sign(await login.newKey(), { subject: 'cust-44' }) };
 }
 
 /** A chat service that Twilio has and we do not know. */

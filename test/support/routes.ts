@@ -6,7 +6,10 @@ export const NOBODYS_ID = '01890000-0000-7000-8000-000000000000';
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 /** Every route under /v1 that asks for no API key, as it has a credential of its own. */
-export const PUBLIC_ROUTES: [Method, string][] = [['post', '/v1/tokens/refresh']];
+export const PUBLIC_ROUTES: [Method, string][] = [
+  ['post', '/v1/tokens/refresh'],
+  ['post', '/v1/tokens/exchange'],
+];
 
 /** Every other route under /v1 and the scopes of which it asks for one; none where any key is let in. */
 export const ROUTES: [Method, string, Scope[]][] = [

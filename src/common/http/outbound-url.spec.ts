@@ -42,6 +42,8 @@ describe('outboundUrlProblem', () => {
     'https://[fd00::1]/keys',
     'https://[64:ff9b::7f00:1]/keys',
     'https://[2002:7f00:1::]/keys',
+    'https://[2001:0:7f00:1::]/keys',
+    'https://[2001:db8::1]/keys',
   ])('refuses %s', (url) => {
     expect(outboundUrlProblem(url, [])).toEqual(expect.any(String));
   });

@@ -14,9 +14,11 @@ const NOT_PUBLIC_V4 = blockList('ipv4', [
   ['224.0.0.0', 3],
 ]);
 
-/** All that is not global unicast, and what carries an IPv4 address. Of its own: a list of both would mix them up. */
+/** All that is not global unicast, and what carries an IPv4 address or has a special purpose. Of its own: a list of both would mix them up. */
 const NOT_PUBLIC_V6 = blockList('ipv6', [
   ['::', 3],
+  ['2001::', 23],
+  ['2001:db8::', 32],
   ['2002::', 16],
   ['4000::', 2],
   ['8000::', 1],

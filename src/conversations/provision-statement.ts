@@ -6,7 +6,8 @@
  * named twice) is left out, and nothing of it is written. All statements of a query see the rows as they were when it
  * began: where somebody else was faster since, all is undone (`raced`), and the next try sees him.
  *
- * Known identities are locked against change, so that who is being suspended or erased is not brought in meanwhile.
+ * Rows are looked up one by one (lateral, limit), as Postgres takes any JSON array to be a hundred rows long, and would
+ * rather read whole tables. Known identities are locked against change, so that who is being suspended or erased is not brought in meanwhile.
  */
 export const PROVISION = `
   with plan as materialized (
@@ -20,16 +21,16 @@ export const PROVISION = `
       role text, role_sid text, attributes json)
     join plan using (conversation)),
   by_name as (
-    select w.conversation, w.participant, i.* from wanted w
-    join identities i on i.service_id = w.service and i.external_id = w.named for share of i),
+    select w.conversation, w.participant, i.* from wanted w cross join lateral (
+      select * from identities where service_id = w.service and external_id = w.named for share) i),
   by_id as (
-    select w.conversation, w.participant, i.* from wanted w
-    join identities i on i.id = w.identity and i.service_id = w.service for share of i),
+    select w.conversation, w.participant, i.* from wanted w cross join lateral (
+      select * from identities where id = w.identity and service_id = w.service for share) i),
   known as materialized (select * from by_name union all select * from by_id),
   refused as materialized (
     select conversation, 1 as rank, 'key' as why from plan
-    where key is not null and exists (
-      select from wishes w where w.service_id = service and w.idempotency_hash = decode(key, 'hex'))
+    where key is not null and (
+      select true from wishes w where w.service_id = service and w.idempotency_hash = decode(key, 'hex') limit 1)
     union all
     select w.conversation, 2, 'people' from wanted w left join known k using (participant)
     where coalesce(w.named, w.identity::text) is not null
@@ -39,9 +40,9 @@ export const PROVISION = `
     select conversation, 2, 'people' from known group by conversation, id having count(*) > 1
     union all
     select conversation, 3, 'ref' from plan
-    where ref is not null and exists (
-      select from conversations c
-      where c.service_id = service and c.external_ref = ref and c.state not in ('failed', 'deleted'))),
+    where ref is not null and (
+      select true from conversations c
+      where c.service_id = service and c.external_ref = ref and c.state not in ('failed', 'deleted') limit 1)),
   accepted as materialized (
     select * from plan where not exists (select from refused r where r.conversation = plan.conversation)),
   made as (

@@ -12,32 +12,39 @@ import { ParticipantEntity } from './participants/participant.entity.js';
 /** The version of no row: with it, a statement that settles keeps the lease. */
 const KEEP = -1;
 
+/** Rows are named by arrays of ids besides: Postgres takes any JSON array to be a hundred rows long, and would read whole tables. */
 const SETTLE = `
   with given as materialized (
     select * from json_to_recordset($1::json) as g (conversation uuid, token uuid, new_state text, sid text, name text,
       new_attributes json, new_timers jsonb, new_failure jsonb, deleted timestamptz, at timestamptz, seen integer,
       look_again float8, looked boolean)),
+  given_people as materialized (
+    select * from json_to_recordset($2::json) as g (id uuid, twilio_sid text, state text, failure jsonb, role text,
+      role_sid text, attributes json, updated_at timestamptz)),
+  given_posts as materialized (
+    select * from json_to_recordset($3::json) as g (id uuid, twilio_sid text, state text, failure jsonb,
+      message_index integer, updated_at timestamptz)),
   fence as (
     update conversations c
     set state = new_state, twilio_sid = sid, friendly_name = name, attributes = new_attributes, timers = new_timers,
       failure = new_failure, deleted_at = deleted, updated_at = at,
       ${releaseColumns('given.seen', '$5', 'given.look_again', 'given.looked')}
-    from given where c.id = given.conversation and c.lease_token = given.token
+    from given
+    where c.id = given.conversation and c.lease_token = given.token
+      and c.id = any(array(select conversation from given))
     returning c.id, c.version, c.lease_token),
   people as (
     update participants p
     set twilio_sid = new.twilio_sid, state = new.state, failure = new.failure, role = new.role,
       role_sid = new.role_sid, attributes = new.attributes, updated_at = new.updated_at
-    from json_to_recordset($2::json) as new (id uuid, twilio_sid text, state text, failure jsonb, role text,
-      role_sid text, attributes json, updated_at timestamptz), fence
-    where p.id = new.id and p.conversation_id = fence.id),
+    from given_people new, fence
+    where p.id = new.id and p.conversation_id = fence.id and p.id = any(array(select id from given_people))),
   posts as (
     update messages m
     set twilio_sid = new.twilio_sid, state = new.state, failure = new.failure, message_index = new.message_index,
       updated_at = new.updated_at
-    from json_to_recordset($3::json) as new (id uuid, twilio_sid text, state text, failure jsonb,
-      message_index integer, updated_at timestamptz), fence
-    where m.id = new.id and m.conversation_id = fence.id),
+    from given_posts new, fence
+    where m.id = new.id and m.conversation_id = fence.id and m.id = any(array(select id from given_posts))),
   ${SETTLE_WISHES('fence', '$4')}
   select id, version, lease_token is null as released, (select count(*) from notified) as told from fence`;
 

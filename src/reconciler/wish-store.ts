@@ -152,10 +152,13 @@ export const WISH_CHANNEL = 'convoke_wishes';
  * `{id, status, answer}`, `fence` a row source of the ids of the rows whose lease is still held.
  */
 export const SETTLE_WISHES = (fence: string, ends: string): string => `
+  wish_ends as materialized (
+    select * from json_to_recordset(${ends}::json) as given (id uuid, status smallint, answer text)),
   settled_wishes as (
     update wishes w set status = given.status, answer = given.answer, settled_at = now(), trouble = null
-    from json_to_recordset(${ends}::json) as given (id uuid, status smallint, answer text), ${fence}
+    from wish_ends given, ${fence}
     where w.id = given.id and w.aggregate_id = ${fence}.id and w.status is null
+      and w.id = any(array(select id from wish_ends))
     returning w.id, w.watched),
   notified as (select pg_notify('${WISH_CHANNEL}', id::text) from settled_wishes where watched)`;
 

@@ -59,6 +59,7 @@ export async function runDrift(
 ): Promise<DriftTotals> {
   const caller: Caller = { apiKeyId: 'drift', scopes: ['admin'], serviceId, rateLimit: null };
   const totals = { checked: 0, differing: 0, left: 0, inMotion: 0 };
+  const compared = new Map<string, number>();
   for (let cursor = options.from; ;) {
     const page = await pageAt(drift, caller, options, cursor, stopping);
     for (const finding of page.data) say(lineOf(finding));
@@ -66,7 +67,9 @@ export async function runDrift(
     totals.differing += page.data.length;
     totals.left += page.data.filter(({ outcome }) => outcome !== 'repaired').length;
     totals.inMotion += page.inMotion.length;
-    say(`${page.part}: ${totals.checked} compared so far, ${totals.differing} differences`);
+    const count = (compared.get(page.part) ?? 0) + page.checked;
+    compared.set(page.part, count);
+    say(`${page.part}: ${count} compared so far; ${totals.differing} differences in all`);
     cursor = page.nextCursor;
     if (cursor === null) return totals;
     if (stopping.aborted) throw new DriftStopped(cursor, 'It was told to stop.');

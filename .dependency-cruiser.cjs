@@ -12,11 +12,21 @@ const LAYERS = [
   ['roles'],
   ['identities'],
   ['conversations'],
+  ['standing'],
   ['tokens', 'health', 'drift'],
 ];
 
 /** Folders that own resources. What one may import of another is listed below, in `features-show-little`. */
-const FEATURES = ['chat-services', 'roles', 'identities', 'conversations', 'tokens', 'health', 'drift'];
+const FEATURES = [
+  'chat-services',
+  'roles',
+  'identities',
+  'conversations',
+  'standing',
+  'tokens',
+  'health',
+  'drift',
+];
 
 /** Programs: what Node is started with. Everything else is reached from one of them. */
 const PROGRAMS = ['main', 'migrate', 'drift', 'quickstart', 'sandbox/main'];

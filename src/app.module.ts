@@ -22,6 +22,7 @@ import { IdentityEntity } from './identities/identity.entity.js';
 import { ReconcilerModule } from './reconciler/reconciler.module.js';
 import { RolesModule } from './roles/roles.module.js';
 import { TokenSessionEntity } from './tokens/sessions/token-session.entity.js';
+import { StandingModule } from './standing/standing.module.js';
 import { TokensModule } from './tokens/tokens.module.js';
 
 const ENTITIES = [
@@ -49,6 +50,7 @@ export class AppModule {
         RolesModule,
         IdentitiesModule,
         ConversationsModule,
+        StandingModule,
         DriftModule,
         TokensModule,
         HealthModule,

@@ -19,6 +19,7 @@ import {
 } from './conversation-work.js';
 import { ConversationResponse } from './conversation.dto.js';
 import { uniqueNameOf } from './conversation.entity.js';
+import { Forgetting } from './departures/forgetting.js';
 import { RepairWishes } from './drift/repair-wishes.js';
 import { LifecycleWishes } from './lifecycle-wishes.js';
 import { undoLateLandings } from './late-landings.js';
@@ -39,9 +40,11 @@ export type ConversationWishKind =
   | 'send_message'
   | 'update_message'
   | 'remove_message'
-  | 'repair';
+  | 'repair'
+  | 'forget_person';
 
-type Fulfil = (attempt: Attempt, conversationSid: string, wish: OpenWish) => Promise<SettledWish>;
+/** Null when the conversation has come to its end with it. */
+type Fulfil = (attempt: Attempt, conversationSid: string, wish: OpenWish) => Promise<SettledWish | null>;
 
 /** A conversation with its participants and messages: the one function that brings it to what is wanted. */
 @Injectable()
@@ -67,6 +70,7 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
     participants: ParticipantWishes,
     messages: MessageWishes,
     repairs: RepairWishes,
+    forgetting: Forgetting,
   ) {
     this.fulfil = {
       update: (...args) => lifecycle.update(...args),
@@ -79,6 +83,7 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
       update_message: (...args) => messages.update(...args),
       remove_message: (...args) => messages.remove(...args),
       repair: (...args) => repairs.repair(...args),
+      forget_person: (...args) => forgetting.forget(...args),
     };
   }
 

@@ -11,6 +11,10 @@ import { ConversationStore } from './conversation-store.js';
 import { ConversationWriter } from './conversation-writer.js';
 import { ConversationsController } from './conversations.controller.js';
 import { ConversationsService } from './conversations.service.js';
+import { DeparturesService } from './departures/departures.service.js';
+import { Forgetting } from './departures/forgetting.js';
+import { ForgettingStore } from './departures/forgetting-store.js';
+import { MessageEraser } from './departures/message-eraser.js';
 import { IdentityConversationsController } from './identity-conversations.controller.js';
 import { ConversationDriftService } from './drift/conversation-drift.service.js';
 import { RepairWishes } from './drift/repair-wishes.js';
@@ -59,7 +63,11 @@ import { TranscriptService } from './transcript/transcript.service.js';
     TranscriptService,
     ConversationDriftService,
     RepairWishes,
+    DeparturesService,
+    Forgetting,
+    ForgettingStore,
+    MessageEraser,
   ],
-  exports: [ConversationsService, ConversationDriftService],
+  exports: [ConversationsService, ConversationDriftService, DeparturesService],
 })
 export class ConversationsModule {}

@@ -9,7 +9,12 @@ const IDENTITY_COLUMNS = `
   twilio_identity as "twilioIdentity", twilio_sid as "twilioSid", service_role as "serviceRole", attributes, status,
   created_at as "createdAt", updated_at as "updatedAt"`;
 
-/** Identities that are not known yet are made; in one order, so that two calls that race do not wait for each other. */
+/**
+ * Identities that are not known yet are made; in one order, so that two calls that race do not wait for each other. Those
+ * that are known are locked until their participants have been written: whoever suspends or erases somebody locks the
+ * row against that, so that nobody slips in whose status was read before. It is the lock of the foreign key, taken
+ * earlier: only a change of standing waits for it.
+ */
 const PEOPLE = `
   with given as (
     select * from json_to_recordset($2::json)
@@ -22,9 +27,11 @@ const PEOPLE = `
     returning *)
   select ${IDENTITY_COLUMNS} from made
   union all
-  select ${IDENTITY_COLUMNS} from identities
-  where service_id = $1 and id = any(array(
-    select i.id from given g join identities i on i.service_id = $1 and i.external_id = g.external_id) || $3::uuid[])`;
+  select * from (
+    select ${IDENTITY_COLUMNS} from identities
+    where service_id = $1 and id = any(array(
+      select i.id from given g join identities i on i.service_id = $1 and i.external_id = g.external_id) || $3::uuid[])
+    for key share) as known`;
 
 /**
  * The identity of each participant, in their order; null for an address that is nobody's. Those that are not known are
@@ -55,8 +62,11 @@ export async function resolvePeople(
   const values = [serviceId, JSON.stringify(named), ids, new Date()];
   const find = () => tx.query<IdentityEntity>('conversations.people', PEOPLE, values);
   let known = await find();
-  // A racing call has made one after this statement began: the next statement sees it.
-  if (known.length < named.length + ids.length) known = await find();
+  // A racing call has made one after this statement began, or erased one in it: the next statement sees it.
+  const missing = named.some(
+    ({ external_id }) => !known.some(({ externalId }) => externalId === external_id),
+  );
+  if (missing || known.length < named.length + ids.length) known = await find();
   return participants.map((wanted, index) =>
     check(
       wanted,

@@ -7,7 +7,7 @@
  * began: where somebody else was faster since, all is undone (`raced`), and the next try sees him.
  *
  * Rows are looked up one by one (lateral, limit), as Postgres takes any JSON array to be a hundred rows long, and would
- * rather read whole tables. Known identities are locked against change, so that who is being suspended or erased is not brought in meanwhile.
+ * rather read whole tables. Known identities are locked as `people.ts` says, so that who is being suspended or erased is not brought in meanwhile.
  */
 export const PROVISION = `
   with plan as materialized (
@@ -22,10 +22,10 @@ export const PROVISION = `
     join plan using (conversation)),
   by_name as (
     select w.conversation, w.participant, i.* from wanted w cross join lateral (
-      select * from identities where service_id = w.service and external_id = w.named for share) i),
+      select * from identities where service_id = w.service and external_id = w.named for key share) i),
   by_id as (
     select w.conversation, w.participant, i.* from wanted w cross join lateral (
-      select * from identities where id = w.identity and service_id = w.service for share) i),
+      select * from identities where id = w.identity and service_id = w.service for key share) i),
   known as materialized (select * from by_name union all select * from by_id),
   refused as materialized (
     select conversation, 1 as rank, 'key' as why from plan

@@ -2,6 +2,7 @@ import { DataSource, type MixedList } from 'typeorm';
 import { Foundation1763700000000 } from '../../migrations/1763700000000-foundation.js';
 import { Raced1763800000000 } from '../../migrations/1763800000000-raced.js';
 import { RolesAndNames1763800002000 } from '../../migrations/1763800002000-roles-and-names.js';
+import { Standing1763800003000 } from '../../migrations/1763800003000-standing.js';
 import { TokenSessions1763800005000 } from '../../migrations/1763800005000-token-sessions.js';
 import { KeyRates1763800006000 } from '../../migrations/1763800006000-key-rates.js';
 import { WishOrder1763800007000 } from '../../migrations/1763800007000-wish-order.js';
@@ -11,6 +12,7 @@ const MIGRATIONS = [
   Foundation1763700000000,
   Raced1763800000000,
   RolesAndNames1763800002000,
+  Standing1763800003000,
   TokenSessions1763800005000,
   KeyRates1763800006000,
   WishOrder1763800007000,

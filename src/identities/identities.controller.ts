@@ -53,6 +53,7 @@ export class IdentitiesController {
     'missing_scope',
     'identity_exists',
     'idempotency_in_progress',
+    'answer_erased',
     'idempotency_key_reused',
     'upstream_refused',
     'upstream_auth_failed',

@@ -9,6 +9,7 @@ import { IdentityDriftService } from './identity-drift.service.js';
 import { ImportBatches } from './import/import-batch.js';
 import { ImportController } from './import/import.controller.js';
 import { ImportService } from './import/import.service.js';
+import { IdentityWishesService } from './identity-wishes.service.js';
 import { ServiceRoles } from './service-roles.js';
 
 @Module({
@@ -18,10 +19,11 @@ import { ServiceRoles } from './service-roles.js';
     IdentitiesService,
     IdentityAggregate,
     IdentityDriftService,
+    IdentityWishesService,
     ServiceRoles,
     ImportBatches,
     ImportService,
   ],
-  exports: [IdentitiesService, IdentityDriftService],
+  exports: [IdentitiesService, IdentityDriftService, IdentityWishesService],
 })
 export class IdentitiesModule {}

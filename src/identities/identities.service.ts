@@ -163,6 +163,11 @@ export class IdentitiesService {
     return entity;
   }
 
+  /** An identity as answers show it, by our id. Rows only: Twilio is not asked. */
+  async show(id: string): Promise<IdentityResponse> {
+    return this.respond(await this.dataSource.getRepository(IdentityEntity).findOneByOrFail({ id }));
+  }
+
   private async change(
     manager: EntityManager,
     entity: IdentityEntity,

@@ -1,24 +1,24 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ChatServicesService } from '../chat-services/chat-services.service.js';
+import { AppError } from '../common/errors/app-error.js';
 import { renderProblem } from '../common/errors/problem.js';
 import { Database } from '../database/database.js';
 import type { Aggregate } from '../reconciler/aggregate.js';
 import type { Lease } from '../reconciler/lease.js';
 import { NotReady } from '../reconciler/pause.js';
 import { Reconciler } from '../reconciler/reconciler.js';
-import { findOpenWishes, type OpenWish } from '../reconciler/wish-store.js';
+import { findOpenWishes, type OpenWish, type SettledWish } from '../reconciler/wish-store.js';
 import { toAppError } from '../twilio/to-app-error.js';
 import { TwilioError } from '../twilio/twilio-error.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import type { At, UpstreamUser } from '../twilio/twilio.types.js';
 import { IdentityResponse } from './identity.dto.js';
 import { IdentityEntity } from './identity.entity.js';
+import { IDENTITY, IdentityWishesService } from './identity-wishes.service.js';
 import type { ServiceRoleWish } from './service-roles.js';
 
-export const IDENTITY = 'identity';
-
-/** An identity is settled when its User at Twilio bears the service role that is wanted. */
+/** An identity is settled when its User at Twilio bears the service role that is wanted, and its standing is as wished. */
 @Injectable()
 export class IdentityAggregate implements Aggregate, OnModuleInit {
   readonly name = IDENTITY;
@@ -31,6 +31,7 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
     private readonly services: ChatServicesService,
     private readonly gateway: TwilioGateway,
     private readonly reconciler: Reconciler,
+    private readonly elsewhere: IdentityWishesService,
   ) {}
 
   onModuleInit(): void {
@@ -47,11 +48,26 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
     const wishes = await findOpenWishes(this.database, lease.id);
     if (wishes.length > 0) lease.worked = true;
     else if (lease.takenOver) await this.lookForLateLandings(lease, at, identity);
-    for (const wish of wishes) await this.assign(lease, at, identity.twilioIdentity, wish);
+    for (const wish of wishes) await this.fulfil(lease, at, await this.load(lease.id), wish);
+  }
+
+  private async fulfil(lease: Lease, at: At, identity: IdentityEntity, wish: OpenWish): Promise<void> {
+    try {
+      const fulfil = this.elsewhere.find(wish.kind);
+      if (fulfil)
+        await this.reconciler.settleWish(lease, wish.id, await fulfil({ lease, at, identity }, wish));
+      else if (identity.status === 'erased') throw erased();
+      else await this.assign(lease, at, identity.twilioIdentity, wish);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      await this.reconciler.settleWish(lease, wish.id, problemOf(error, wish));
+    }
   }
 
   /** A call that was given up may have put an older role in place of the last one. */
-  private async lookForLateLandings(lease: Lease, at: At, { twilioIdentity }: IdentityEntity): Promise<void> {
+  private async lookForLateLandings(lease: Lease, at: At, identity: IdentityEntity): Promise<void> {
+    const { twilioIdentity, status } = identity;
+    if (status === 'erased') return this.removeLateUser(lease, at, twilioIdentity);
     const [last] = await this.database.query<{ payload: ServiceRoleWish }>(
       'identities.last-role',
       `select payload from wishes where aggregate_id = $1 and kind = 'service_role' and status < 300
@@ -75,10 +91,15 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
       await this.reconciler.settleWish(lease, wish.id, { status: created ? 201 : 200, answer, location });
     } catch (error) {
       if (!(error instanceof TwilioError) || error.kind !== 'refused') throw error;
-      const problem = renderProblem(toAppError(error), wish);
-      const end = { status: problem.status, answer: JSON.stringify(problem), location: null };
-      await this.reconciler.settleWish(lease, wish.id, end);
+      throw toAppError(error);
     }
+  }
+
+  /** A User that was made by a call which had been given up before the person was erased. */
+  private async removeLateUser(lease: Lease, at: At, twilioIdentity: string): Promise<void> {
+    const user = await this.gateway.findUser(at, twilioIdentity);
+    if (user) await this.gateway.deleteUser(at, user.sid);
+    lease.looked = true;
   }
 
   /** Looked up first, whoever may have made it: the person by joining a conversation, or a call that was given up. */
@@ -106,4 +127,11 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
   private load(id: string): Promise<IdentityEntity> {
     return this.dataSource.getRepository(IdentityEntity).findOneByOrFail({ id });
   }
+}
+
+const erased = (): AppError => new AppError('identity_suspended', { detail: 'The identity is erased.' });
+
+function problemOf(error: AppError, wish: OpenWish): SettledWish {
+  const problem = renderProblem(error, wish);
+  return { status: problem.status, answer: JSON.stringify(problem), location: null };
 }

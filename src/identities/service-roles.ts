@@ -8,9 +8,9 @@ import type { Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import { RolesService } from '../roles/roles.service.js';
-import { IDENTITY } from './identity.aggregate.js';
 import { IdentityResponse } from './identity.dto.js';
 import type { IdentityEntity } from './identity.entity.js';
+import { IDENTITY } from './identity-wishes.service.js';
 
 /** What a wish for a service role says. `created`: the identity is made with it. */
 export interface ServiceRoleWish {

@@ -94,8 +94,10 @@ describe('documented failures', () => {
         ...(has('path') && !/\/by-/.test(path) ? ['404'] : []),
         ...(has('header', 'If-Match') ? ['412'] : []),
         ...(has('header', 'Idempotency-Key') ? ['422'] : []),
-        // A deletion blanks what was answered about a conversation.
-        ...(has('header', 'Idempotency-Key') && path.startsWith('/v1/conversations') ? ['409', '410'] : []),
+        // Deletions and erasures blank what was answered about conversations and people.
+        ...(has('header', 'Idempotency-Key') && /^\/v1\/(conversations|identities)/.test(path)
+          ? ['409', '410']
+          : []),
       ];
       expect(Object.keys(operation.responses), `${method} ${path}`).toEqual(expect.arrayContaining(expected));
     }
@@ -182,6 +184,7 @@ describe('examples', () => {
     ['createRole', () => ({})],
     ['updateRole', (ids) => ({ path: { sid: ids['createRole.moderator'] } })],
     ['repairDrift', () => ({})],
+    ['eraseIdentity', ({ createIdentity }) => ({ path: { identity: createIdentity } })],
     ['createApiKey', () => ({})],
     ['createService', ({ strange }) => ({ body: { adopt: { twilioSid: strange } } })],
     ['updateService', ({ createService }) => ({ path: { id: createService } })],

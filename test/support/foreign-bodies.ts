@@ -58,6 +58,7 @@ export function bodyCases(theirs: Side, ours: Side): Record<string, Case[]> {
       ['/v1/identities', { ...somebody(), serviceRole: serviceRole.twilioSid }, 400, 'validation_failed'],
     ],
     'patch /v1/identities/{identity}': [],
+    'post /v1/identities/{identity}/erase': [],
     'put /v1/identities/{identity}/service-role': [
       [
         `/v1/identities/${ours.identity.id}/service-role`,

@@ -1,3 +1,4 @@
+import { AppError } from '../../common/errors/app-error.js';
 import type { Queryable } from '../../database/database.js';
 import type { MessageEntity } from './message.entity.js';
 
@@ -18,6 +19,21 @@ export async function insertMessage(tx: Queryable, row: MessageEntity): Promise<
     row.state,
     row.createdAt,
   ]);
+}
+
+/**
+ * Nobody speaks for a person who is suspended or erased; his row is locked until the message has been written, so that
+ * his standing does not change in between.
+ */
+export async function assertMaySpeak(tx: Queryable, authorId: string): Promise<void> {
+  const [identity] = await tx.query<{ status: string }>(
+    'messages.author-status',
+    `select i.status from participants p join identities i on i.id = p.identity_id where p.id = $1
+    for key share of i`,
+    [authorId],
+  );
+  if (identity && identity.status !== 'active')
+    throw new AppError('identity_suspended', { detail: `The author is ${identity.status}.` });
 }
 
 /** What an SMS or WhatsApp message may hold, in characters. */

@@ -27,6 +27,11 @@ export class MessageWishes {
     const { work } = attempt;
     const message = work.message(payload['messageId']);
     const author = message.authorId === null ? null : work.participant(message.authorId);
+    // Accepted before the person was erased, and late: nothing is said in his name any more.
+    if (author?.identity?.status === 'erased') {
+      work.change(message, { state: 'failed', body: '', attributes: {} });
+      throw new Refusal(new AppError('identity_suspended'), message);
+    }
     const name = author?.participant.address ?? author?.identity?.twilioIdentity ?? 'system';
     const sent = await this.calls.ensureMessage(attempt, sid, message, name);
     const answer = sent

@@ -61,7 +61,13 @@ export class MessagesController {
   @ApiExamples(CreateMessageDto, { reply: { author: 'agent-7', body: 'Hello Bob, how can I help?' } })
   @ApiResponse({ status: 201, type: MessageResponse })
   @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
-  @ApiFailures(...COMMAND_FAILURES, 'role_forbids', 'participant_not_found', ...KEYED_FAILURES)
+  @ApiFailures(
+    ...COMMAND_FAILURES,
+    'role_forbids',
+    'identity_suspended',
+    'participant_not_found',
+    ...KEYED_FAILURES,
+  )
   sendAs(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

@@ -29,7 +29,7 @@ import {
   type UpdateMessageDto,
 } from './message.dto.js';
 import { MessageEntity } from './message.entity.js';
-import { insertMessage, SMS_BODY_MAX } from './message-rows.js';
+import { assertMaySpeak, insertMessage, SMS_BODY_MAX } from './message-rows.js';
 import { RolePermissions } from './role-permissions.js';
 
 /** A message that a path names, and those who may have written it. */
@@ -159,6 +159,7 @@ export class MessagesService {
       location: `/v1/conversations/${conversation.id}/messages/${row.id}`,
       write: async (tx) => {
         await assertFits(tx, conversation.id, row.body, 'body');
+        if (row.authorId !== null) await assertMaySpeak(tx, row.authorId);
         await insertMessage(tx, row);
       },
       pending: () => Promise.resolve(MessageResponse.fromRow(row, author)),

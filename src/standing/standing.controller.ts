@@ -1,0 +1,94 @@
+import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
+import { ApiCommand, ApiExamples, ApiFailures } from '../common/http/api-docs.js';
+import { CommandOf, type Command } from '../common/http/command.js';
+import type { Reply } from '../common/http/reply.js';
+import type { ErrorCode } from '../common/errors/error-catalog.js';
+import { EraseIdentityDto, ErasureReceipt } from './standing.dto.js';
+import { StandingService } from './standing.service.js';
+
+const IDENTITY = { schema: { $ref: getSchemaPath('IdentityResponse') } };
+const GOES_ON = { ...IDENTITY, status: 202, description: 'Not finished in time: the identity. It goes on.' };
+const FAILURES: ErrorCode[] = [
+  'validation_failed',
+  'malformed_json',
+  'missing_scope',
+  'not_found',
+  'idempotency_in_progress',
+  'answer_erased',
+  'payload_too_large',
+  'uri_too_long',
+  'unsupported_media_type',
+  'idempotency_key_reused',
+  'upstream_auth_failed',
+  'upstream_unavailable',
+  'upstream_rate_limited',
+  'upstream_timeout',
+];
+
+@ApiTags('Identities')
+@ApiBearerAuth()
+@Controller('v1/identities/:identity')
+export class StandingController {
+  constructor(private readonly standing: StandingService) {}
+
+  @Post('suspend')
+  @HttpCode(200)
+  @RequireScope('identities:write')
+  @ApiOperation({
+    operationId: 'suspendIdentity',
+    summary: 'Suspend a person: no tokens, no conversations; out of the open ones, the last agent too',
+  })
+  @ApiCommand()
+  @ApiResponse({ status: 200, ...IDENTITY })
+  @ApiResponse(GOES_ON)
+  @ApiFailures(...FAILURES, 'identity_suspended')
+  suspend(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('identity') identity: string,
+  ): Promise<Reply> {
+    return this.standing.suspend(command, caller, identity);
+  }
+
+  @Post('reinstate')
+  @HttpCode(200)
+  @RequireScope('identities:write')
+  @ApiOperation({
+    operationId: 'reinstateIdentity',
+    summary: 'Let a suspended person take part again; in no conversation by itself',
+  })
+  @ApiCommand()
+  @ApiResponse({ status: 200, ...IDENTITY })
+  @ApiResponse(GOES_ON)
+  @ApiFailures(...FAILURES, 'identity_suspended')
+  reinstate(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('identity') identity: string,
+  ): Promise<Reply> {
+    return this.standing.reinstate(command, caller, identity);
+  }
+
+  @Post('erase')
+  @HttpCode(200)
+  @RequireScope('identities:erase')
+  @ApiOperation({
+    operationId: 'eraseIdentity',
+    summary: 'Forget who a person was, here and at Twilio; final',
+  })
+  @ApiCommand()
+  @ApiExamples(EraseIdentityDto, { keep: { messages: 'keep' }, delete: { messages: 'delete' } })
+  @ApiResponse({ status: 200, type: ErasureReceipt })
+  @ApiResponse(GOES_ON)
+  @ApiFailures(...FAILURES)
+  erase(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('identity') identity: string,
+    @Body() body: EraseIdentityDto,
+  ): Promise<Reply> {
+    return this.standing.erase(command, caller, identity, body);
+  }
+}

@@ -70,13 +70,15 @@ export class KnownKeys {
   private ask(keyId: string): Promise<KnownKey | null> {
     const last = this.remembered(keyId);
     const entry: Entry = { askedAt: performance.now(), found: this.lookUp(keyId), last };
-    const drop = (): void => {
-      if (this.entries.get(keyId) === entry) this.entries.delete(keyId);
-    };
-    entry.found.then((known) => {
+    const settle = (known: KnownKey | null): void => {
       entry.last = known;
-      if (!known) drop();
-    }, drop);
+      if (!known && this.entries.get(keyId) === entry) this.entries.delete(keyId);
+    };
+    entry.found.then(settle, () => {
+      // Postgres is away: asked again by the next request, and what was known before it went is remembered.
+      entry.askedAt = -Infinity;
+      settle(entry.last);
+    });
     // Deleted first, so that the entries stand in the order in which they were asked for.
     this.entries.delete(keyId);
     this.entries.set(keyId, entry);

@@ -9,6 +9,7 @@ export class AppConfig {
     publicBaseUrl: string | null;
   }>;
   readonly corsOrigins: readonly string[];
+  readonly trustedProxies: readonly string[];
   readonly database: Readonly<{ url: string; poolSize: number; migrateOnStart: boolean }>;
   readonly twilio: Readonly<{
     accountSid: string;
@@ -41,6 +42,7 @@ export class AppConfig {
       publicBaseUrl: env.PUBLIC_BASE_URL ?? null,
     });
     this.corsOrigins = Object.freeze(listOf(env.CORS_ORIGINS));
+    this.trustedProxies = Object.freeze(listOf(env.TRUSTED_PROXIES));
     this.database = Object.freeze({
       url: env.DATABASE_URL,
       poolSize: env.DATABASE_POOL_SIZE,

@@ -44,6 +44,19 @@ describe('what is required', () => {
   });
 });
 
+describe('TRUSTED_PROXIES', () => {
+  it.each(['', '127.0.0.1', '10.0.0.0/8, ::1', 'loopback,uniquelocal', 'fd00::/8'])('takes %j', (text) => {
+    expect(wrong({ ...needed, TRUSTED_PROXIES: text })).toEqual([]);
+  });
+
+  it.each(['proxy.example', '10.0.0.0/0', '10.0.0.0/33', '10.0.0.0/8/8', '::1/129', 'true', '10.0.0.0/x'])(
+    'refuses %j',
+    (text) => {
+      expect(wrong({ ...needed, TRUSTED_PROXIES: text })).toEqual(['TRUSTED_PROXIES']);
+    },
+  );
+});
+
 describe('problems', () => {
   it('are all told at once, one line each, in the order of the documentation', () => {
     const variables = {

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { isIP } from 'node:net';
 import { plainToInstance, Transform } from 'class-transformer';
 import {
   IsBoolean,
@@ -25,6 +26,25 @@ export const listOf = (text: string): string[] => text.split(',').flatMap((membe
 /** As a browser sends it: nothing behind the port, no default port, no capitals. */
 const isOrigin = (text: string): boolean =>
   /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
+/** An address, a network, or a name for several of them. */
+function isProxy(text: string): boolean {
+  if (/^(loopback|linklocal|uniquelocal)$/.test(text)) return true;
+  const [address = '', bits, ...more] = text.split('/');
+  const widest = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+  const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= widest);
+  return widest > 0 && fits && more.length === 0;
+}
+
+/** A list that is separated by commas, each of whose members is good. */
+const IsListOf = (name: string, isMember: (text: string) => boolean, message: string): PropertyDecorator =>
+  ValidateBy({
+    name,
+    validator: {
+      validate: (value) => typeof value === 'string' && listOf(value).every(isMember),
+      defaultMessage: () => message,
+    },
+  });
 
 /** Every variable that the service reads. The README's table and `.env.example` are held equal to this class. */
 export class Env {
@@ -95,14 +115,11 @@ export class Env {
   PUBLIC_BASE_URL?: string;
 
   /** Exact origins that browsers may refresh and exchange tokens from, separated by commas. */
-  @ValidateBy({
-    name: 'isOriginList',
-    validator: {
-      validate: (value) => typeof value === 'string' && listOf(value).every(isOrigin),
-      defaultMessage: () =>
-        'must be origins such as https://app.example.com, without a path, separated by commas',
-    },
-  })
+  @IsListOf(
+    'isOriginList',
+    isOrigin,
+    'must be origins such as https://app.example.com, without a path, separated by commas',
+  )
   CORS_ORIGINS = '';
 
   /** An operator and admin key of the default chat service, made known at start when it is not. */
@@ -117,6 +134,13 @@ export class Env {
 
   /** Requests a minute with a key that is not good that one address may make, 0 to 1000000; 0: no limit. */
   @integer() @IsInt() @Min(0) @Max(1_000_000) FAILED_KEYS_PER_MINUTE = 60;
+
+  /**
+   * Proxies before this service, as addresses, networks (10.0.0.0/8) or `loopback`, `linklocal`, `uniquelocal`, separated
+   * by commas: from them X-Forwarded-For is taken for the client's address.
+   */
+  @IsListOf('isProxyList', isProxy, 'must be addresses or networks, separated by commas') TRUSTED_PROXIES =
+    '';
 
   /**
    * Hosts (`host` or `host:port`) that a chat service's `tokenExchange` may fetch keys from although they are private or
@@ -213,6 +237,7 @@ export const ENV_NAMES = [
   'BOOTSTRAP_API_KEY',
   'RATE_LIMIT_PER_MINUTE',
   'FAILED_KEYS_PER_MINUTE',
+  'TRUSTED_PROXIES',
   'JWKS_ALLOWED_PRIVATE_HOSTS',
   'ALLOW_SANDBOX',
   'MIGRATE_ON_START',

@@ -15,21 +15,27 @@ const FAILURES = 20;
 const running = useApp({ FAILED_KEYS_PER_MINUTE: String(FAILURES) });
 
 let proxy: TcpProxy | undefined;
-let proxied = '';
+let proxiedUrl = '';
 beforeAll(async () => {
   const url = new URL(running.database.url);
   proxy = new TcpProxy({ host: url.hostname, port: Number(url.port) });
   url.host = `127.0.0.1:${await proxy.open()}`;
-  proxied = url.href;
+  proxiedUrl = url.href;
 });
 afterAll(() => proxy?.cut());
 
 /** Another replica, on a way to Postgres that can be cut, without a limit but those that keys have of their own. */
 const other = useReplica(running, () => ({
-  DATABASE_URL: proxied,
+  DATABASE_URL: proxiedUrl,
   RATE_LIMIT_PER_MINUTE: '0',
   FAILED_KEYS_PER_MINUTE: '0',
 }));
+
+const FEW = { FAILED_KEYS_PER_MINUTE: String(FAILURES) };
+
+/** One whose clients come by a proxy on this machine, and one whose clients are all on this machine. */
+const proxied = useReplica(running, () => ({ ...FEW, TRUSTED_PROXIES: 'loopback, 10.0.0.0/8' }));
+const direct = useReplica(running, () => FEW);
 
 const PATH = '/v1/conversations?limit=1';
 
@@ -217,6 +223,23 @@ describe('keys that are not good', () => {
     await running.api.get(PATH, 200, { key: good });
     await running.api.get(PATH, 401, { key: null });
     await eventually(() => running.api.get(PATH, 200, { key: fresh }), 6000);
+  });
+
+  it('429: behind a trusted proxy each client is counted by its own address', async () => {
+    const from = (client: string, status: number) =>
+      proxied.api.get(PATH, status, { key: wrong(), headers: { 'x-forwarded-for': client } });
+    for (let n = 0; n < FAILURES; n += 1) await from('203.0.113.7', 401);
+    await from('203.0.113.7', 429);
+    // What a client says of itself stands before what the proxy says of it.
+    await from('198.51.100.1, 203.0.113.7', 429);
+    await from('198.51.100.1', 401);
+  });
+
+  it('429: without a trusted proxy nobody is another by saying so', async () => {
+    for (let n = 0; n < FAILURES; n += 1) {
+      await direct.api.get(PATH, 401, { key: wrong(), headers: { 'x-forwarded-for': `203.0.113.${n}` } });
+    }
+    await direct.api.get(PATH, 429, { key: wrong(), headers: { 'x-forwarded-for': '198.51.100.1' } });
   });
 
   it('401: none is counted where the environment sets no limit', async () => {

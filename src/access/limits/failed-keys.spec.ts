@@ -10,6 +10,7 @@ describe('clientOf', () => {
     ['2001:db8::1', '2001:db8:0:0'],
     ['::1', '0:0:0:0'],
     ['fe80::1:2%eth0', 'fe80:0:0:0'],
+    ['what a proxy sends for nobody', 'unknown'],
   ])('%s is %s', (address, client) => {
     expect(clientOf(address)).toBe(client);
   });

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../../config/app-config.js';
 import { Bucket, policyOf, type Policy } from './bucket.js';
@@ -48,6 +49,7 @@ export class FailedKeys {
 
 /** Who is taken for one client: an IPv4 address, or the 64 leading bits of an IPv6 one, of which anybody has plenty. */
 export function clientOf(address: string): string {
+  if (isIP(address) === 0) return 'unknown';
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined || !address.includes(':')) return mapped ?? address;
   const [before = '', after] = address.replace(/%.*$/, '').split('::');

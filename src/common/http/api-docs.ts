@@ -40,7 +40,7 @@ const EVERYWHERE: ErrorCode[] = ['unauthorized', 'rate_limited', 'internal_error
 /** Documents the failures of a route: one response a status, with the codes that can stand in it. */
 export function ApiFailures(...codes: ErrorCode[]): MethodDecorator & ClassDecorator {
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of [...codes, ...EVERYWHERE]) {
+  for (const code of new Set([...codes, ...EVERYWHERE])) {
     const { status } = ERROR_CATALOG[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }

@@ -86,6 +86,10 @@ export function bodyCases(theirs: Side, ours: Side): Record<string, Case[]> {
     'patch /v1/services/{id}': [],
     // A credential of its own: there is no key of ours to try it with.
     'post /v1/tokens/refresh': [],
+    // Neither does a key of ours stand for a login of theirs.
+    'post /v1/tokens/exchange': [
+      ['/v1/tokens/exchange', { serviceId: theirs.serviceId }, 401, 'unauthorized'],
+    ],
   };
 }
 

@@ -14,6 +14,7 @@ import { REQUEST_ID_HEADER, requestIdOf } from './common/http/request-id.js';
 import { addLinesParser, isStreaming } from './common/http/upload.js';
 import { codePoints } from './common/validation/text.js';
 import type { AppConfig } from './config/app-config.js';
+import { logStream } from './log-stream.js';
 
 const BODY_LIMIT_BYTES = 1_048_576;
 /** Code points of a path parameter; the router counts UTF-16 units, of which a code point has up to two. */
@@ -32,6 +33,7 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
       level: config.logLevel,
       base: undefined,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      stream: logStream(),
     },
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: ({ headers }: IncomingMessage) => requestIdOf(headers),

@@ -74,8 +74,11 @@ const environmentOf = (stage: Stage): Record<string, string> =>
 
 /** `dist/src/main.js` is built from `src/main.ts`. */
 function expectProgram(command: string[]): void {
-  const [node, file, ...rest] = command;
+  const [node, ...args] = command;
   expect(node).toBe('node');
+  const options = args.filter((arg) => arg.startsWith('--'));
+  for (const option of options) expect(option).toMatch(/^--max-semi-space-size=\d+$/);
+  const [file, ...rest] = args.filter((arg) => !options.includes(arg));
   expect(rest).toEqual([]);
   expect(file).toMatch(/^dist\/.*\.js$/);
   expect(existsSync(file!.replace(/^dist\//, '').replace(/\.js$/, '.ts')), file).toBe(true);

@@ -13,16 +13,20 @@ export interface Running {
 
 /** `npm start`, without npm: needs the built product. `PORT` may be 0. */
 export function startService(env: Record<string, string>): Promise<Running> {
-  return start('dist/src/main.js', { ...env, LOG_LEVEL: 'info' }, /Server listening at (http:[^"]+)/);
+  return start(
+    ['--max-semi-space-size=32', 'dist/src/main.js'],
+    { ...env, LOG_LEVEL: 'info' },
+    /Server listening at (http:[^"]+)/,
+  );
 }
 
 /** `npm run sandbox`, without npm. */
 export function startSandboxProcess(env: Record<string, string>): Promise<Running> {
-  return start('dist/src/sandbox/main.js', env, /sandbox listening on (http:\S+)/);
+  return start(['dist/src/sandbox/main.js'], env, /sandbox listening on (http:\S+)/);
 }
 
-async function start(script: string, env: Record<string, string>, listening: RegExp): Promise<Running> {
-  const child = startChild([process.execPath, script], { env: { PATH: process.env['PATH'], ...env } });
+async function start(script: string[], env: Record<string, string>, listening: RegExp): Promise<Running> {
+  const child = startChild([process.execPath, ...script], { env: { PATH: process.env['PATH'], ...env } });
   const [, baseUrl = ''] = await untilSaid(child, listening);
   return {
     baseUrl,

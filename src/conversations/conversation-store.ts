@@ -60,9 +60,9 @@ export class ConversationStore {
   /** Everything that is open about a conversation. Null when the row is gone. */
   async load(id: string): Promise<ConversationWork | null> {
     // The version first: whatever comes while the rest is read raises it, and is then met again.
-    const [row] = await this.database.query<{ version: number; look_due: boolean; look_pending: boolean }>(
+    const [row] = await this.database.query<{ version: number; look_in_ms: number | null }>(
       'conversations.version',
-      `select version, coalesce(verify_after <= now(), false) as look_due, verify_after is not null as look_pending
+      `select version, extract(epoch from verify_after - now())::float8 * 1000 as look_in_ms
       from conversations where id = $1`,
       [id],
     );
@@ -76,7 +76,7 @@ export class ConversationStore {
     ]);
     if (!view) return null;
     const messages = unsent.map((message) => (message.id === view.greeting?.id ? view.greeting : message));
-    return new ConversationWork(row.version, view, messages, wishes, row.look_due, row.look_pending);
+    return new ConversationWork(row.version, view, messages, wishes, row.look_in_ms);
   }
 
   /** The sid of each message that went out lately, by our id. */
@@ -100,6 +100,17 @@ export class ConversationStore {
       [conversationId, kind],
     );
     return rows.map(({ payload }) => payload);
+  }
+
+  /** Has the look for late landings made in `ms` milliseconds, whenever it was to be made. */
+  async lookIn(lease: Lease, ms: number): Promise<void> {
+    const rows = await this.database.query(
+      'conversations.look-in',
+      `update conversations set verify_after = now() + $3::float8 * interval '1 millisecond'
+      where id = $1 and lease_token = $2 returning id`,
+      [lease.id, lease.token, ms],
+    );
+    lease.assertHeld(rows);
   }
 
   /** Twilio will not have it: written before anything is taken away, so that whoever goes on takes away as well. */
@@ -126,16 +137,11 @@ export class ConversationStore {
     { last }: { last: boolean },
   ): Promise<void> {
     const askedAt = performance.now();
-    const row = await this.settlements.write({
-      lease,
-      conversation: work.view.conversation,
-      rows: [...work.changed],
-      ends,
-      last,
-    });
+    work.keepLeaving(new Set(ends.map(({ wish }) => wish.id)));
+    const row = await this.settlements.write({ lease, work, ends, last });
     lease.assertHeld(row ? [row] : []);
     lease.settledAt(row!, askedAt);
-    work.changed.clear();
+    work.written();
     for (const { wish, end } of ends) this.waiters.tell(wish.id, end);
   }
 

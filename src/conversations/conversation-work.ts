@@ -6,12 +6,17 @@ import type { At } from '../twilio/twilio.types.js';
 import type { ConversationView, ViewedParticipant } from './conversation.dto.js';
 import type { Failure } from './conversation.entity.js';
 import type { MessageEntity } from './messages/message.entity.js';
-import type { ParticipantEntity } from './participants/participant.entity.js';
+import type { ParticipantEntity, ParticipantState } from './participants/participant.entity.js';
 
 /** What the reconciler works on: the rows of one conversation, what is open about them, and what has been done. */
 export class ConversationWork {
   /** Rows that differ from what Postgres has. */
   readonly changed = new Set<ParticipantEntity | MessageEntity>();
+  /** Nothing that was sent before can land any more, but for what closes the conversation itself. */
+  quiet = false;
+  /** When the look for late landings is due, on the local monotonic clock. */
+  private readonly lookAt: number | null;
+  private readonly states = new Map<string, ParticipantState>();
 
   constructor(
     /** Of the conversation's row when this was read: a later one means that there is more. */
@@ -20,11 +25,45 @@ export class ConversationWork {
     /** Those that are not sent yet; the greeting among them. */
     readonly messages: MessageEntity[],
     readonly wishes: OpenWish[],
-    /** The time of the look for late landings has come. */
-    readonly lookDue = false,
-    /** That look is still to come: something may land late. */
-    readonly lookPending = false,
-  ) {}
+    /** In how many milliseconds the look for late landings is due, from now; null where there is none to come. */
+    lookInMs: number | null = null,
+  ) {
+    this.lookAt = lookInMs === null ? null : performance.now() + lookInMs;
+    this.noteStates();
+  }
+
+  /** That look is still to come: something may land late. */
+  get lookPending(): boolean {
+    return this.lookAt !== null;
+  }
+
+  /** In milliseconds; 0 where nothing that was sent before this was read can land any more. */
+  get landingMs(): number {
+    return this.lookAt === null ? 0 : Math.max(0, this.lookAt - performance.now());
+  }
+
+  /** The state of a participant as Postgres had it when this was read, or written last. */
+  stateBefore({ id }: ParticipantEntity): ParticipantState {
+    return this.states.get(id) ?? 'pending';
+  }
+
+  /**
+   * To be called when the rows are about to be written, with the wishes that end by it: whoever another open wish is to
+   * remove is leaving, whatever has been done with him.
+   */
+  keepLeaving(ended: ReadonlySet<string>): void {
+    const leaving = new Set(this.wishes.flatMap((wish) => (ended.has(wish.id) ? [] : leavingBy(wish))));
+    for (const { participant } of this.view.participants) {
+      const isIn = participant.state === 'pending' || participant.state === 'joined';
+      if (isIn && leaving.has(participant.id)) participant.state = 'removing';
+    }
+  }
+
+  /** The rows have been written. */
+  written(): void {
+    this.changed.clear();
+    this.noteStates();
+  }
 
   participant(id: unknown): ViewedParticipant {
     const found = this.view.participants.find(({ participant }) => participant.id === id);
@@ -44,6 +83,16 @@ export class ConversationWork {
     Object.assign(row, values, { updatedAt: new Date() });
     this.changed.add(row);
   }
+
+  private noteStates(): void {
+    for (const { participant } of this.view.participants) this.states.set(participant.id, participant.state);
+  }
+}
+
+/** Whom a wish removes. */
+function leavingBy({ kind, payload }: OpenWish): string[] {
+  if (kind === 'remove_participant') return [String(payload['participantId'])];
+  return kind === 'transfer' ? [String(payload['from'])] : [];
 }
 
 /** One try at what is open: with what right, where, and on what. */

@@ -126,7 +126,7 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
   private async bringAbout(attempt: Attempt): Promise<void> {
     const { lease, work } = attempt;
     const { deletedAt, state } = work.view.conversation;
-    if (work.lookDue) await this.lookForLateLandings(attempt);
+    if (work.lookPending && work.landingMs === 0 && !lease.looked) await this.lookForLateLandings(attempt);
     if (work.wishes.length > 0) lease.worked = true;
     if (deletedAt !== null && state !== 'deleted') return this.lifecycle.delete(attempt);
     if (state === 'provisioning') await this.provisioning.run(attempt);
@@ -215,6 +215,6 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
     } else if (twilioSid !== null && state !== 'closed' && state !== 'provisioning') {
       await undoLateLandings(this.gateway, this.store, attempt, twilioSid);
     }
-    lease.looked = true;
+    lease.hasLooked();
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors/app-error.js';
+import { Postponed } from '../reconciler/pause.js';
 import type { OpenWish, SettledWish } from '../reconciler/wish-store.js';
 import { TwilioError } from '../twilio/twilio-error.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
@@ -78,10 +79,22 @@ export class LifecycleWishes {
     return endWith(200, ConversationResponse.from(work.view));
   }
 
-  /** In a closed conversation nothing can be removed or changed any more. */
+  /**
+   * In a closed conversation nothing can be removed or changed any more: what may still land is waited for, at most for a
+   * lease and a call time-out, and then undone. Whoever waits for the end for a shorter time is answered 202.
+   */
   private async undoLateLandings(attempt: Attempt, sid: string): Promise<void> {
     const { lease, work } = attempt;
-    if (lease.uncertain || work.lookPending) await undoLateLandings(this.gateway, this.store, attempt, sid);
+    if (!lease.uncertain && !work.lookPending) return;
+    // Where a look is to come, its time is known: whoever takes over does not prolong it.
+    const othersMs = work.lookPending ? work.landingMs : lease.foreignLandingMs;
+    const landingMs = Math.ceil(Math.max(lease.ownLandingMs, othersMs));
+    if (landingMs > 0 && !work.quiet) {
+      await this.store.lookIn(lease, landingMs);
+      throw new Postponed('Closing', landingMs);
+    }
+    work.quiet = true;
+    await undoLateLandings(this.gateway, this.store, attempt, sid);
   }
 
   /** The customer is never alone. A refusal leaves `from` in, and whoever has joined. */

@@ -129,7 +129,8 @@ function throwWorst(results: PromiseSettledResult<unknown>[], lease: Lease): voi
     result.status === 'rejected' ? [result.reason as unknown] : [],
   );
   // An unknown outcome is to be remembered, whatever else failed beside it.
-  lease.uncertain ||= reasons.some((reason) => reason instanceof TwilioError && reason.kind === 'unknown');
+  if (reasons.some((reason) => reason instanceof TwilioError && reason.kind === 'unknown'))
+    lease.outcomeUnknown();
   const worst =
     reasons.find((reason) => reason instanceof LeaseLost) ??
     reasons.find((reason) => reason instanceof Refusal) ??

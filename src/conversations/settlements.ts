@@ -5,7 +5,7 @@ import { releaseColumns } from '../reconciler/aggregate.js';
 import type { Lease } from '../reconciler/lease.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import { SETTLE_WISHES, type OpenWish, type SettledWish } from '../reconciler/wish-store.js';
-import type { ConversationEntity } from './conversation.entity.js';
+import type { ConversationWork } from './conversation-work.js';
 import { MessageEntity } from './messages/message.entity.js';
 import { ParticipantEntity } from './participants/participant.entity.js';
 
@@ -19,8 +19,8 @@ const SETTLE = `
       new_attributes json, new_timers jsonb, new_failure jsonb, deleted timestamptz, at timestamptz, seen integer,
       look_again float8, looked boolean)),
   given_people as materialized (
-    select * from json_to_recordset($2::json) as g (id uuid, twilio_sid text, state text, failure jsonb, role text,
-      role_sid text, attributes json, updated_at timestamptz)),
+    select * from json_to_recordset($2::json) as g (id uuid, twilio_sid text, state text, was text, failure jsonb,
+      role text, role_sid text, attributes json, updated_at timestamptz)),
   given_posts as materialized (
     select * from json_to_recordset($3::json) as g (id uuid, twilio_sid text, state text, failure jsonb,
       message_index integer, updated_at timestamptz)),
@@ -35,7 +35,10 @@ const SETTLE = `
     returning c.id, c.version, c.lease_token),
   people as (
     update participants p
-    set twilio_sid = new.twilio_sid, state = new.state, failure = new.failure, role = new.role,
+    set twilio_sid = new.twilio_sid, failure = new.failure, role = new.role,
+      -- A command may have asked for the removal since the row was read.
+      state = case when p.state = 'removing' and new.was <> 'removing' and new.state in ('pending', 'joined')
+        then p.state else new.state end,
       role_sid = new.role_sid, attributes = new.attributes, updated_at = new.updated_at
     from given_people new, fence
     where p.id = new.id and p.conversation_id = fence.id and p.id = any(array(select id from given_people))),
@@ -51,9 +54,7 @@ const SETTLE = `
 /** What a holder of a lease writes at the end of a piece of work. */
 export interface Settlement {
   lease: Lease;
-  conversation: ConversationEntity;
-  /** Participants and messages that have changed. */
-  rows: (ParticipantEntity | MessageEntity)[];
+  work: ConversationWork;
   ends: { wish: OpenWish; end: SettledWish }[];
   /** No wish that is known of is left: the lease is given back, unless a newer one has come. */
   last: boolean;
@@ -71,7 +72,7 @@ export class Settlements {
   private readonly batcher = new Batcher<Settlement, SettledRow | null>((all) => this.writeAll(all), {
     atOnce: 2,
     most: 250,
-    weigh: ({ rows }) => rows.length + 1,
+    weigh: ({ work }) => work.changed.size + 1,
     fits: ({ lease }, batch) => batch.every((other) => other.lease.id !== lease.id),
   });
 
@@ -86,11 +87,10 @@ export class Settlements {
   }
 
   private async writeAll(all: readonly Settlement[]): Promise<(SettledRow | null)[]> {
-    const rows = all.flatMap((one) => one.rows);
     const settled = await this.database.query<SettledRow>('conversations.settle', SETTLE, [
       JSON.stringify(all.map(conversationColumns)),
-      JSON.stringify(rows.filter((row) => row instanceof ParticipantEntity).map(participantColumns)),
-      JSON.stringify(rows.filter((row) => row instanceof MessageEntity).map(messageColumns)),
+      JSON.stringify(all.flatMap(({ work }) => changedPeople(work))),
+      JSON.stringify(all.flatMap(({ work }) => changedMessages(work))),
       JSON.stringify(
         all.flatMap(({ ends }) =>
           ends.map(({ wish, end }) => ({ id: wish.id, status: end.status, answer: end.answer })),
@@ -103,7 +103,8 @@ export class Settlements {
   }
 }
 
-function conversationColumns({ lease, conversation, last }: Settlement): object {
+function conversationColumns({ lease, work, last }: Settlement): object {
+  const { conversation } = work.view;
   return {
     conversation: lease.id,
     token: lease.token,
@@ -121,13 +122,23 @@ function conversationColumns({ lease, conversation, last }: Settlement): object 
   };
 }
 
-function participantColumns(row: ParticipantEntity): object {
-  const { id, twilioSid, state, failure, role, roleSid, attributes, updatedAt } = row;
-  const shown = { state, failure, role, role_sid: roleSid, attributes };
-  return { id, twilio_sid: twilioSid, ...shown, updated_at: updatedAt };
+function changedPeople(work: ConversationWork): object[] {
+  const people = [...work.changed].filter((row) => row instanceof ParticipantEntity);
+  return people.map((row) => {
+    const { id, twilioSid, state, failure, role, roleSid, attributes, updatedAt } = row;
+    const shown = { state, failure, role, role_sid: roleSid, attributes };
+    return { id, twilio_sid: twilioSid, was: work.stateBefore(row), ...shown, updated_at: updatedAt };
+  });
 }
 
-function messageColumns(row: MessageEntity): object {
-  const { id, twilioSid, state, failure, index, updatedAt } = row;
-  return { id, twilio_sid: twilioSid, state, failure, message_index: index, updated_at: updatedAt };
+function changedMessages({ changed }: ConversationWork): object[] {
+  const messages = [...changed].filter((row) => row instanceof MessageEntity);
+  return messages.map(({ id, twilioSid, state, failure, index, updatedAt }) => ({
+    id,
+    twilio_sid: twilioSid,
+    state,
+    failure,
+    message_index: index,
+    updated_at: updatedAt,
+  }));
 }

@@ -145,8 +145,29 @@ describe('the look for late landings', () => {
   it('is needed once an outcome has become unknown', () => {
     const held = lease();
     held.worked = true;
-    held.uncertain = true;
+    held.outcomeUnknown();
     expect(held.lookAgainMs).toBe(14_000);
+  });
+
+  it('says for how long what was given up here may land, from the last that was', () => {
+    const held = lease();
+    expect(held.ownLandingMs).toBe(0);
+    held.outcomeUnknown();
+    vi.advanceTimersByTime(5000);
+    expect(held.ownLandingMs).toBe(9000);
+    held.outcomeUnknown();
+    held.hasLooked();
+    expect(held.ownLandingMs).toBe(14_000);
+    vi.advanceTimersByTime(20_000);
+    expect(held.ownLandingMs).toBe(0);
+  });
+
+  it('and what a holder before had sent: until a call time-out has passed, or somebody has looked', () => {
+    expect(lease().foreignLandingMs).toBe(0);
+    const held = lease({ takenOver: true });
+    expect(held.foreignLandingMs).toBe(4000);
+    held.hasLooked();
+    expect(held).toMatchObject({ foreignLandingMs: 0, looked: true });
   });
 });
 

@@ -52,6 +52,10 @@ export class Lease {
   private deadline: number;
   private lost = false;
   private sentAt = -Infinity;
+  /** Until when what a holder before has sent may land. */
+  private foreignLandsBy: number;
+  /** Until when what was given up under this lease may land. */
+  private ownLandsBy = -Infinity;
 
   /** Pauses under this lease for what is needed first. */
   waits = 0;
@@ -84,6 +88,30 @@ export class Lease {
     this.takenOver = claim.takenOver;
     this.uncertain = claim.takenOver;
     this.deadline = askedAt + times.leaseMs;
+    // He sends nothing more since his lease has ended; what he had sent has been under way for a part of that already.
+    this.foreignLandsBy = claim.takenOver ? askedAt + times.callTimeoutMs : -Infinity;
+  }
+
+  /** What was sent was not answered: it may still take effect. */
+  outcomeUnknown(): void {
+    this.uncertain = true;
+    this.ownLandsBy = performance.now() + this.times.leaseMs + this.times.callTimeoutMs;
+  }
+
+  /** The look for late landings that was due has been made: what a holder before had sent has landed, or never will. */
+  hasLooked(): void {
+    this.looked = true;
+    this.foreignLandsBy = -Infinity;
+  }
+
+  /** For how long what was given up under this lease may still land, in milliseconds. */
+  get ownLandingMs(): number {
+    return Math.max(0, this.ownLandsBy - performance.now());
+  }
+
+  /** The same of what a holder before had sent. */
+  get foreignLandingMs(): number {
+    return Math.max(0, this.foreignLandsBy - performance.now());
   }
 
   /** Postgres has renewed the lease by a statement sent at `askedAt`. */

@@ -23,6 +23,18 @@ export class NotReady extends Error {
   }
 }
 
+/** Nothing is wrong, but this row has to wait: it is given up until then, and taken up by whoever sweeps. */
+export class Postponed extends Error {
+  constructor(
+    what: string,
+    /** In milliseconds. */
+    readonly pauseMs: number,
+  ) {
+    super(`${what} has to wait for ${pauseMs} ms.`);
+    this.name = 'Postponed';
+  }
+}
+
 /** Half of it is chance, so that rows that failed together do not come back together. */
 function backoff(baseMs: number, attempts: number, maxMs: number, random: () => number): number {
   const ceiling = Math.min(maxMs, baseMs * 2 ** Math.min(attempts, 20));

@@ -8,7 +8,7 @@ import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import type { Aggregate } from './aggregate.js';
 import { LeaseLost, type Lease, type LeaseClaim } from './lease.js';
 import { LeaseStore } from './lease-store.js';
-import { AUTH_TROUBLE, NotReady, pauseAfter, SHORT_WAITS, troubleOf } from './pause.js';
+import { AUTH_TROUBLE, NotReady, pauseAfter, Postponed, SHORT_WAITS, troubleOf } from './pause.js';
 import { noteTrouble, SETTLE_WISHES, type SettledWish } from './wish-store.js';
 import { WishWaiters } from './wish-waiters.js';
 
@@ -160,8 +160,9 @@ export class Reconciler implements BeforeApplicationShutdown {
       this.logger.warn(`Postgres is away; ${nameOf(lease)} is left for the sweep`);
       return false;
     }
+    if (error instanceof Postponed) return this.postpone(lease, error);
     this.logFailure(lease, error);
-    if (error instanceof TwilioError && error.kind === 'unknown') lease.uncertain = true;
+    if (error instanceof TwilioError && error.kind === 'unknown') lease.outcomeUnknown();
     const waits = error instanceof NotReady;
     const pauseMs = pauseAfter(error, waits ? lease.waits++ : lease.attempts++);
     const hold = waits ? lease.waits < SHORT_WAITS : pauseMs <= HELD_PAUSE_MAX_MS;
@@ -177,6 +178,14 @@ export class Reconciler implements BeforeApplicationShutdown {
     }
     await sleep(pauseMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     return true;
+  }
+
+  private async postpone(lease: Lease, { message, pauseMs }: Postponed): Promise<false> {
+    this.logger.debug(`${nameOf(lease)}: ${message}`);
+    await this.store
+      .giveUp(lease, pauseMs, null)
+      .catch((failure: unknown) => this.logger.warn(`${nameOf(lease)} is left: ${String(failure)}`));
+    return false;
   }
 
   /** Only bad credentials are answered at once; everything else is waited out. */

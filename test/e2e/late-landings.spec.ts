@@ -1,7 +1,8 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { unique, useApp } from '../support/app.js';
-import { contentsOf, provision } from '../support/chats.js';
+import { contentsOf, provision, type Chat } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
+import { expectProblem } from '../support/problems.js';
 
 const CALL_TIMEOUT_MS = 500;
 const test = useApp({ LEASE_MS: '1500', TWILIO_CALL_TIMEOUT_MS: String(CALL_TIMEOUT_MS) });
@@ -180,4 +181,80 @@ it('Who comes again is in as he was asked for then, though his first coming land
   const roleOf = (sid: string) => people.find((one) => one.sid === sid)?.role_sid;
   expect(people.find(({ sid }) => sid === second.twilioSid)).toMatchObject({ attributes: '{"v":2}' });
   expect(roleOf(second.twilioSid)).toBe(roleOf(ada.twilioSid));
+});
+
+describe('A conversation is closed only when nothing can land in it any more', () => {
+  /** The state is changed a little after it has been asked for: there is time for something to land before. */
+  const closesSlowly = (chat: Chat) =>
+    sandbox.fault(
+      { method: 'POST', path: `/Conversations/${chat.twilioSid}$`, times: 1 },
+      { type: 'delay', ms: CALL_TIMEOUT_MS - 50 },
+    );
+
+  const timesSaid = async ({ twilioSid }: Chat, text: string) =>
+    (await contentsOf(sandbox, twilioSid)).messages.filter(({ body }) => body === text).length;
+
+  it('after a message whose answer never came: it is there once', async () => {
+    const chat = await provision(test.api);
+    await sandbox.fault(
+      { method: 'POST', path: '/Messages$', times: 1 },
+      { type: 'delay', ms: 2 * CALL_TIMEOUT_MS },
+    );
+    await test.api.post(`${chat.path}/system-messages`, { body: 'Once.' }, 201);
+    await closesSlowly(chat);
+    const { body: closed } = await test.api.post(`${chat.path}/close`, {}, 200);
+    expect(closed.state).toBe('closed');
+    expect(await timesSaid(chat, 'Once.')).toBe(1);
+  });
+
+  it.each([
+    [
+      'close',
+      async (chat: Chat) => test.api.post(`${chat.path}/close`, { systemMessage: { body: 'Bye.' } }, 200),
+    ],
+    [
+      'PATCH',
+      async (chat: Chat) => {
+        await test.api.post(`${chat.path}/system-messages`, { body: 'Bye.' }, 201);
+        return test.api.patch(chat.path, { state: 'closed' }, 200);
+      },
+    ],
+  ])('after a last word that lands twice: %s', async (_, close) => {
+    const chat = await provision(test.api);
+    await sandbox.fault(
+      { method: 'POST', path: '/Messages$', times: 1 },
+      { type: 'delay', ms: 2 * CALL_TIMEOUT_MS },
+    );
+    await closesSlowly(chat);
+    expect((await close(chat)).body.state).toBe('closed');
+    expect(await timesSaid(chat, 'Bye.')).toBe(1);
+  });
+
+  it('whoever does not wait that long gets 202; further commands do not put it off', async () => {
+    const chat = await provision(test.api);
+    await sandbox.fault(
+      { method: 'POST', path: '/Messages$', times: 1 },
+      { type: 'delay', ms: 2 * CALL_TIMEOUT_MS },
+    );
+    await test.api.post(`${chat.path}/system-messages`, { body: 'Once.' }, 201);
+    const begun = performance.now();
+    const headers = { prefer: 'wait=1' };
+    const { body: open } = await test.api.post(`${chat.path}/close`, {}, 202, { headers });
+    expect(open.state).toBe('active');
+    await eventually(async () => {
+      await test.api.patch(chat.path, { friendlyName: 'late' }, 202, { headers: { prefer: 'wait=0' } });
+    });
+    const refused = await test.api.patch(chat.path, { friendlyName: 'later' }, 409);
+    expectProblem(refused, 'conversation_closed');
+    expect(performance.now() - begun).toBeLessThan(8000);
+    expect(await timesSaid(chat, 'Once.')).toBe(1);
+  });
+
+  it('and at once where nothing is outstanding', async () => {
+    const chat = await provision(test.api);
+    const since = await sandbox.last();
+    await test.api.post(`${chat.path}/close`, {}, 200, { headers: { prefer: 'wait=1' } });
+    const calls = (await sandbox.requests(since)).filter(({ path }) => path.includes(chat.twilioSid));
+    expect(calls).toHaveLength(1);
+  });
 });

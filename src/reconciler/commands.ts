@@ -148,6 +148,7 @@ export class Commands {
     }
     const result = await waiting;
     if (result === 'pending') return null;
+    if (result === 'erased') throw new AppError('answer_erased');
     if ('trouble' in result) {
       throw new AppError(result.trouble as ErrorCode, {
         detail: 'The work is kept and goes on when this is mended.',

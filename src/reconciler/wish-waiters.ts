@@ -4,8 +4,11 @@ import { AppConfig } from '../config/app-config.js';
 import { Database } from '../database/database.js';
 import { findAnswered, WISH_CHANNEL, type SettledWish } from './wish-store.js';
 
-/** What a waiter learns: the end of the wish, why it does not get on, or that the wait is over. */
-export type WaitResult = SettledWish | { trouble: string } | 'pending';
+/**
+ * What a waiter learns: the end of the wish, that its answer had to be forgotten before he was told, why it does not get
+ * on, or that the wait is over.
+ */
+export type WaitResult = SettledWish | 'erased' | { trouble: string } | 'pending';
 
 type Listener = (result: WaitResult) => void;
 
@@ -78,6 +81,7 @@ export class WishWaiters implements OnApplicationBootstrap, OnApplicationShutdow
     try {
       for (const wish of await findAnswered(this.database, ids)) {
         if (wish.settled) this.tell(wish.id, wish.settled);
+        else if (wish.erased) this.tell(wish.id, 'erased');
         else if (wish.trouble) this.tell(wish.id, { trouble: wish.trouble });
       }
     } catch (error) {

@@ -157,3 +157,27 @@ describe('Idempotency-Keys of a deleted conversation', () => {
     expect(problem.code).toBe('conversation_deleted');
   });
 });
+
+describe('An answer that is forgotten before all who wait for it were told', () => {
+  it('410 answer_erased for whoever waits, and not 202 after a long wait for nothing', async () => {
+    await running.sandbox.fault(
+      { method: 'POST', path: '/Conversations$', times: 1000 },
+      { type: 'status', status: 503 },
+    );
+    const headers = { 'idempotency-key': randomUUID(), prefer: 'wait=30' };
+    const body = supportChat();
+    const first = running.api.post('/v1/conversations', body, 410, { headers });
+    await eventually(async () => {
+      const open = await running.sql(`select id from wishes where kind = 'provision' and status is null`);
+      expect(open).toHaveLength(1);
+    });
+    const second = running.api.post('/v1/conversations', body, 410, { headers });
+    await eventually(async () => {
+      expect(await running.sql('select id from wishes where watched and status is null')).toHaveLength(1);
+    });
+    // As when another replica settles it, and a deletion forgets it, one right after the other.
+    await running.sql(`update wishes set status = 201, answer = null where watched and status is null`);
+    expectProblem(await second, 'answer_erased');
+    expectProblem(await first, 'answer_erased');
+  });
+});

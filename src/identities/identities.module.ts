@@ -11,6 +11,7 @@ import { ImportController } from './import/import.controller.js';
 import { ImportService } from './import/import.service.js';
 import { IdentityWishesService } from './identity-wishes.service.js';
 import { ServiceRoles } from './service-roles.js';
+import { SharedNames } from './shared-names.js';
 
 @Module({
   imports: [TwilioModule, ChatServicesModule, RolesModule],
@@ -21,6 +22,7 @@ import { ServiceRoles } from './service-roles.js';
     IdentityDriftService,
     IdentityWishesService,
     ServiceRoles,
+    SharedNames,
     ImportBatches,
     ImportService,
   ],

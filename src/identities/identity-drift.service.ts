@@ -53,9 +53,12 @@ const ROW = `
   due_at is not null
     or exists (select from wishes w where w.aggregate_id = identities.id and w.status is null) as "inMotion"`;
 
-/** At rest still, and as it was compared: nobody holds its lease, and whoever takes it later reads it anew. */
+/**
+ * At rest still, and as it was compared: nobody holds its lease, and whoever takes it later reads it anew. Another User
+ * was told no name.
+ */
 const ADOPT_USER = `
-  update identities set twilio_sid = $3, service_role = $4, updated_at = now()
+  update identities set twilio_sid = $3, service_role = $4, shared_name_hash = null, updated_at = now()
   where id = $1 and version = $2 and due_at is null returning id`;
 
 /** Compares identities that have a User at Twilio, as far as we know, with that User. */

@@ -17,8 +17,9 @@ import { IdentityResponse } from './identity.dto.js';
 import { IdentityEntity } from './identity.entity.js';
 import { IDENTITY, IdentityWishesService } from './identity-wishes.service.js';
 import type { ServiceRoleWish } from './service-roles.js';
+import { SharedNames } from './shared-names.js';
 
-/** An identity is settled when its User at Twilio bears the service role that is wanted, and its standing is as wished. */
+/** An identity is settled when its User at Twilio bears the service role and the name that are wanted, and its standing is as wished. */
 @Injectable()
 export class IdentityAggregate implements Aggregate, OnModuleInit {
   readonly name = IDENTITY;
@@ -32,10 +33,15 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
     private readonly gateway: TwilioGateway,
     private readonly reconciler: Reconciler,
     private readonly elsewhere: IdentityWishesService,
+    private readonly names: SharedNames,
   ) {}
 
   onModuleInit(): void {
     this.reconciler.register(this);
+  }
+
+  plan(): Promise<void> {
+    return this.names.plan();
   }
 
   async reconcile(lease: Lease): Promise<void> {
@@ -78,6 +84,7 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
     if (user && user.roleSid !== last.payload.roleSid) {
       await this.gateway.updateUser(at, user.sid, { roleSid: last.payload.roleSid });
     }
+    await this.names.lookForLateLandings(lease, at);
     lease.looked = true;
   }
 

@@ -13,6 +13,8 @@ export interface Aggregate extends Leased {
    * throws, the row is tried again later.
    */
   reconcile(lease: Lease): Promise<void>;
+  /** Writes wishes for what follows from a setting, a few at a time. Called by each sweep while Twilio answers. */
+  plan?(): Promise<void>;
   /** Deletes a batch of what is kept no longer; answers how many rows went. Called on every replica, now and then. */
   prune?(): Promise<number>;
 }

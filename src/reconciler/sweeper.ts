@@ -58,7 +58,11 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   /** Takes up what is due now; again at once where there was more than there was room for, as room comes. */
   async sweep(): Promise<void> {
-    for (const aggregate of this.reconciler.aggregates) await this.sweepOne(aggregate.name);
+    for (const aggregate of this.reconciler.aggregates) {
+      if (!this.reconciler.upstreamDown && !this.reconciler.stopped)
+        await aggregate.plan?.().catch((error: unknown) => this.failed('plan', error));
+      await this.sweepOne(aggregate.name);
+    }
   }
 
   /** Deletes what is kept no longer: wishes with their answers, and whatever each aggregate has of that kind. */

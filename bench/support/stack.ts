@@ -25,6 +25,26 @@ export interface StackOptions {
   before?: (databaseUrl: string) => Promise<string>;
 }
 
+/** The environment of a service on a sandbox with its defaults. */
+export function serviceVariables(
+  databaseUrl: string,
+  sandboxUrl: string,
+  apiKey: string,
+): Record<string, string> {
+  return {
+    NODE_ENV: 'development',
+    PORT: '0',
+    DATABASE_URL: databaseUrl,
+    TWILIO_ACCOUNT_SID: SANDBOX_DEFAULTS.accountSid,
+    TWILIO_API_KEY_SID: SANDBOX_DEFAULTS.apiKeySid,
+    TWILIO_API_KEY_SECRET: SANDBOX_DEFAULTS.apiKeySecret,
+    TWILIO_CHAT_SERVICE_SID: SANDBOX_DEFAULTS.chatServiceSid,
+    TWILIO_API_BASE_URL: sandboxUrl,
+    BOOTSTRAP_API_KEY: apiKey,
+    RATE_LIMIT_PER_MINUTE: '0',
+  };
+}
+
 export async function startStack({ env = {}, before }: StackOptions = {}): Promise<Stack> {
   const folder = await mkdtemp(join(tmpdir(), 'convoke-bench-'));
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
@@ -32,16 +52,7 @@ export async function startStack({ env = {}, before }: StackOptions = {}): Promi
   const sandbox = await startSandboxProcess({ SANDBOX_PORT: '0' });
   const apiKey = `cvk_bench_${randomBytes(32).toString('base64url')}`;
   const service = await startService({
-    NODE_ENV: 'development',
-    PORT: '0',
-    DATABASE_URL: before ? await before(postgres.url) : postgres.url,
-    TWILIO_ACCOUNT_SID: SANDBOX_DEFAULTS.accountSid,
-    TWILIO_API_KEY_SID: SANDBOX_DEFAULTS.apiKeySid,
-    TWILIO_API_KEY_SECRET: SANDBOX_DEFAULTS.apiKeySecret,
-    TWILIO_CHAT_SERVICE_SID: SANDBOX_DEFAULTS.chatServiceSid,
-    TWILIO_API_BASE_URL: sandbox.baseUrl,
-    BOOTSTRAP_API_KEY: apiKey,
-    RATE_LIMIT_PER_MINUTE: '0',
+    ...serviceVariables(before ? await before(postgres.url) : postgres.url, sandbox.baseUrl, apiKey),
     ...env,
   });
   return {

@@ -3,6 +3,7 @@ import { Foundation1763700000000 } from '../../migrations/1763700000000-foundati
 import { Raced1763800000000 } from '../../migrations/1763800000000-raced.js';
 import { RolesAndNames1763800002000 } from '../../migrations/1763800002000-roles-and-names.js';
 import { Standing1763800003000 } from '../../migrations/1763800003000-standing.js';
+import { RareIdentities1763800004000 } from '../../migrations/1763800004000-rare-identities.js';
 import { TokenSessions1763800005000 } from '../../migrations/1763800005000-token-sessions.js';
 import { KeyRates1763800006000 } from '../../migrations/1763800006000-key-rates.js';
 import { WishOrder1763800007000 } from '../../migrations/1763800007000-wish-order.js';
@@ -13,6 +14,7 @@ const MIGRATIONS = [
   Raced1763800000000,
   RolesAndNames1763800002000,
   Standing1763800003000,
+  RareIdentities1763800004000,
   TokenSessions1763800005000,
   KeyRates1763800006000,
   WishOrder1763800007000,

@@ -102,7 +102,7 @@ export class UpdateChatServiceDto {
   @ApiPropertyOptional({
     type: TokenExchangeDto,
     nullable: true,
-    description: 'Whose tokens are taken for logins. It is replaced whole; null: nobody’s are..',
+    description: 'Whose tokens are taken for logins. It is replaced whole; null: nobody’s are.',
   })
   @IsOptional()
   @IsObject()

@@ -90,7 +90,11 @@ export class RolesController {
   @RequireScope('roles:write')
   @ApiOperation({ operationId: 'repairRoles', summary: 'Give the presets at Twilio what they should have' })
   @ApiCommand()
-  @ApiResponse({ status: 200, type: RoleDriftResponse, description: 'What Twilio has now.' })
+  @ApiResponse({
+    status: 200,
+    type: RoleDriftResponse,
+    description: 'What Twilio has now. Other replicas follow within ten seconds.',
+  })
   @ApiResponse({ status: 202, type: RoleDriftResponse, description: GOES_ON })
   @ApiFailures(...COMMAND_FAILURES, ...KEYED_FAILURES)
   repair(@CommandOf() command: Command, @CallerOf() caller: Caller): Promise<Reply> {

@@ -125,6 +125,19 @@ describe('shareDisplayNames: true', () => {
     expect(bob.displayName).toBe('Bob');
   });
 
+  it('of whoever is erased nothing stays, neither at Twilio nor of what it was told', async () => {
+    const { id: serviceId, admin, names } = await service(true);
+    const { id } = await joins(admin, 'Bob');
+    await eventually(async () => expect(await names()).toEqual(['Bob']));
+    await admin.post(`/v1/identities/${id}/erase`, {}, 200);
+    await eventually(async () => {
+      const told = 'select id from identities where service_id = $1 and shared_name_hash is not null';
+      expect(await running.sql(told, [serviceId])).toEqual([]);
+    });
+    await settled(serviceId);
+    expect(await names()).toEqual([]);
+  });
+
   it('many names are told in batches, each once, while the setting was answered at once', async () => {
     const { id, admin, share, names, users } = await service(false);
     await running.sql(

@@ -8,7 +8,15 @@ import {
   type DriftedConversation,
 } from '../conversations/drift/conversation-drift.service.js';
 import { findingOf, type Finding } from './finding.js';
-import { inTurns, type Compared, type Part, type PartPage, type RepairOptions, type Walk } from './walk.js';
+import {
+  commandOf,
+  inTurns,
+  type Compared,
+  type Part,
+  type PartPage,
+  type RepairOptions,
+  type Walk,
+} from './walk.js';
 
 /** Our conversations, with their participants and newest messages. */
 @Injectable()
@@ -55,13 +63,13 @@ export class ConversationPart implements Part {
   /** Null when it has come to be in motion. */
   private async mend(
     serviceId: string,
-    { command, readd }: RepairOptions,
+    repair: RepairOptions,
     drifted: DriftedConversation,
   ): Promise<Finding[] | null> {
     const { row, findings } = drifted;
     const all = (more: Partial<Finding>): Finding[] =>
       findings.map((one) => ({ ...shown(row, one), ...more }));
-    const end = await this.drift.repair(command, serviceId, drifted, { readd });
+    const end = await this.drift.repair(commandOf(repair), serviceId, drifted, { readd: repair.readd });
     if (end === 'in-motion') return null;
     if (end === 'pending') return all({ outcome: 'pending' });
     if ('refused' in end) return all({ outcome: 'left', detail: end.refused });

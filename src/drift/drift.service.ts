@@ -51,7 +51,12 @@ export class DriftService {
   /** The same page, repaired. What takes longer than the command waits goes on by itself. */
   async repair(command: Command, caller: Caller, body: RepairDriftDto): Promise<DriftPage> {
     const { conversations, readd, deleteOrphans } = body;
-    const repair = { command, readd: readd ?? false, deleteOrphans: deleteOrphans ?? false };
+    const repair = {
+      command,
+      waitUntil: performance.now() + command.waitMs,
+      readd: readd ?? false,
+      deleteOrphans: deleteOrphans ?? false,
+    };
     if (conversations === undefined) return this.page(caller, body, repair);
     if (body.cursor !== undefined)
       throw AppError.invalid('cursor', 'goes with a page: leave it out, or leave out conversations');

@@ -5,7 +5,7 @@ import {
   type IdentityRow,
 } from '../identities/identity-drift.service.js';
 import { findingOf, type Finding } from './finding.js';
-import { inTurns, type Compared, type Part, type PartPage, type Walk } from './walk.js';
+import { commandOf, inTurns, type Compared, type Part, type PartPage, type Walk } from './walk.js';
 
 /** Most identities have nothing to compare: so many times as many rows are read as a page may compare. */
 const ROWS_A_CHECK = 10;
@@ -46,7 +46,7 @@ export class IdentityPart implements Part {
       const detail = 'Twilio has no service role of that name.';
       return named.map((one) => ({ ...one, outcome: 'left', detail }));
     }
-    const end = await this.drift.repair(repair.command, caller, drifted, repair);
+    const end = await this.drift.repair(commandOf(repair), caller, drifted, repair);
     if (end === 'in-motion') return null;
     if (typeof end === 'string') return named.map((one) => ({ ...one, outcome: end }));
     return named.map((one) =>

@@ -6,8 +6,15 @@ import type { Finding } from './finding.js';
 /** What a repair is told. */
 export interface RepairOptions {
   command: Command;
+  /** Moment of the local monotonic clock (milliseconds) until which the caller waits, for all repairs together. */
+  waitUntil: number;
   readd: boolean;
   deleteOrphans: boolean;
+}
+
+/** The command of one repair among several: it waits for what is left of the whole wait. */
+export function commandOf({ command, waitUntil }: RepairOptions): Command {
+  return { ...command, waitMs: Math.max(0, Math.ceil(waitUntil - performance.now())) };
 }
 
 /** What one page is made with. Without `repair` nothing is changed. */

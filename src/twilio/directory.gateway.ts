@@ -1,13 +1,14 @@
 import type { Twilio } from 'twilio';
 import { nameParameter, sidParameter } from './path-parameters.js';
 import type { UpstreamCalls } from './upstream-calls.js';
-import { toRole, toService, toUser, toUserConversation } from './upstream-resources.js';
+import { toDefaultTimers, toRole, toService, toUser, toUserConversation } from './upstream-resources.js';
 import type {
   At,
   ListOptions,
   NewRole,
   NewUser,
   Sending,
+  TimerDurations,
   UpstreamRole,
   UpstreamService,
   UpstreamUser,
@@ -55,6 +56,12 @@ export abstract class DirectoryGateway {
   async deleteService(sid: string, sending: Sending = {}): Promise<void> {
     const service = this.api.services(sidParameter('IS', sid));
     return this.calls.remove(sending, () => service.remove());
+  }
+
+  /** The timers of the account that a conversation gets for which none are asked; a key is missing where none is set. */
+  async findDefaultTimers(sending: Sending = {}): Promise<TimerDurations> {
+    const configuration = this.api.configuration();
+    return this.calls.read(sending, async () => toDefaultTimers(await configuration.fetch()));
   }
 
   /** Makes a role. It has no key: a second call makes a second one. Name and type cannot be changed afterwards. */

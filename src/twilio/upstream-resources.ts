@@ -1,3 +1,4 @@
+import type { ConfigurationInstance } from 'twilio/lib/rest/conversations/v1/configuration.js';
 import type { ConversationInstance } from 'twilio/lib/rest/conversations/v1/service/conversation.js';
 import type { MessageInstance } from 'twilio/lib/rest/conversations/v1/service/conversation/message.js';
 import type { ParticipantInstance } from 'twilio/lib/rest/conversations/v1/service/conversation/participant.js';
@@ -8,6 +9,7 @@ import type { ServiceInstance } from 'twilio/lib/rest/conversations/v1/service.j
 import { sidParameter } from './path-parameters.js';
 import type {
   DeliveryAmount,
+  TimerDurations,
   UpstreamConversation,
   UpstreamMessage,
   UpstreamParticipant,
@@ -127,6 +129,11 @@ export function toUserConversation(from: UserConversationInstance): UpstreamUser
     uniqueName: text(from.uniqueName),
     state: from.conversationState,
   };
+}
+
+export function toDefaultTimers(from: ConfigurationInstance): TimerDurations {
+  const [inactive, closed] = [text(from.defaultInactiveTimer), text(from.defaultClosedTimer)];
+  return { ...(inactive && { inactive }), ...(closed && { closed }) };
 }
 
 export function toService(from: ServiceInstance): UpstreamService {

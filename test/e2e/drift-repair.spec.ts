@@ -67,6 +67,15 @@ const DRIFTS: Record<string, Drift> = {
     }),
     after: async () => expect((await shown()).timers).toEqual({ inactive: null, closed: 'P1D' }),
   },
+  'a timer that nobody asked for: turned off': {
+    body: () => ({ timers: { inactive: 'PT1H' } }),
+    make: () => post(atTwilio(), { 'Timers.Closed': 'PT10M' }),
+    found: () => ({ kind: 'conversation_timers', ours: { inactive: 'PT1H' }, repair: 'update' }),
+    after: async () => {
+      const { timers } = await sandbox.twilio<{ timers: object }>(atTwilio());
+      expect(Object.keys(timers)).toEqual(['date_inactive']);
+    },
+  },
   'a name that was changed at Twilio: adopted': {
     make: () => post(atTwilio(), { FriendlyName: 'Another' }),
     found: () => ({

@@ -52,6 +52,22 @@ describe('GET /v1/drift', () => {
     expect(await findings(test.api, { repair: {} })).toMatchObject([left]);
   });
 
+  it('200: a timer that the account gives to all is no drift', async () => {
+    await post('/v1/Configuration', { DefaultClosedTimer: 'P7D' });
+    chat = await provision(test.api);
+    expect(await sandbox.twilio(atTwilio())).toMatchObject({ timers: { date_closed: expect.any(String) } });
+    expect(await findings(test.api)).toEqual([]);
+    await post('/v1/Configuration', { DefaultClosedTimer: 'PT0S' });
+    expect(await findings(test.api)).toMatchObject([{ kind: 'conversation_timers', repair: 'update' }]);
+  });
+
+  it('200: nor is one of which our API key may not know', async () => {
+    await post(atTwilio(), { 'Timers.Closed': 'PT10M' });
+    const forbidden = { type: 'status', status: 403, code: 20403 };
+    await sandbox.fault({ method: 'GET', path: '/Configuration$' }, forbidden);
+    expect(await findings(test.api)).toEqual([]);
+  });
+
   it('400: a cursor that is none, a limit out of bounds', async () => {
     await test.api.get('/v1/drift?cursor=x', 400);
     await test.api.get(`/v1/drift?cursor=${Buffer.from('orphans nonsense').toString('base64url')}`, 400);

@@ -203,6 +203,7 @@ describe('chat services, roles and users', () => {
     expect(made).toMatchObject({ friendlyName: 'Second cvk_1' });
     await expect(gateway.findService(made.sid)).resolves.toEqual(made);
     expect((await gateway.listServices({ pageSize: 1 })).map((one) => one.sid)).toContain(made.sid);
+    await expect(gateway.findDefaultTimers()).resolves.toEqual({});
     await gateway.deleteService(made.sid);
     await gateway.deleteService(made.sid);
     await expect(gateway.findService(made.sid)).resolves.toBeNull();

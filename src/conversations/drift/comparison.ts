@@ -1,11 +1,12 @@
 import type { ReadyChatService } from '../../chat-services/chat-services.service.js';
 import { canonicalJson } from '../../common/http/command.js';
 import { isStorable } from '../../common/validation/text.js';
-import type { UpstreamConversation, UpstreamParticipant } from '../../twilio/twilio.types.js';
+import type { TimerDurations, UpstreamConversation, UpstreamParticipant } from '../../twilio/twilio.types.js';
 import { matches, roleSidOf } from '../chat-calls.js';
 import type { ConversationView, ViewedParticipant } from '../conversation.dto.js';
 import type { ConversationEntity } from '../conversation.entity.js';
 import { isIn } from '../participants/participant-rows.js';
+import { stoppedTimers, unaskedTimers } from './timers.js';
 
 export const CONVERSATION_DRIFTS = [
   'conversation_missing',
@@ -58,6 +59,8 @@ export interface UpstreamChat {
   conversation: UpstreamConversation | null;
   participants: UpstreamParticipant[];
   twins: Twin[];
+  /** The account's, where a timer runs that we have not asked for; null where they do not matter, or cannot be told. */
+  defaultTimers: TimerDurations | null;
 }
 
 type Draft = Pick<ConversationFinding, 'kind' | 'ours' | 'twilio' | 'repair'> &
@@ -81,7 +84,7 @@ export function compareConversation(
   const open = there.state !== 'closed';
   return [
     ...compareState(conversation, there),
-    ...compareTimers(conversation, there),
+    ...compareTimers(conversation, upstream),
     ...compareFacts(conversation, there),
     ...compareParticipants(view, service, upstream.participants, open),
     ...upstream.twins.map(({ id, twilioSid, recordedSid }) =>
@@ -103,13 +106,12 @@ function compareState({ state }: ConversationEntity, there: UpstreamConversation
   return [finding({ kind: 'conversation_state', ours: state, twilio: there.state, repair })];
 }
 
-/**
- * Twilio tells when a timer fires, not which duration it was given: all that can be compared is whether one that was
- * asked for runs. One that nobody asked for may be the account's default, and is left alone.
- */
-function compareTimers({ timers }: ConversationEntity, there: UpstreamConversation): ConversationFinding[] {
-  const stopped = stoppedTimers({ timers }, there);
-  if (stopped.length === 0) return [];
+/** Twilio tells when a timer fires, not which duration it was given: all that can be compared is whether one runs. */
+function compareTimers({ timers }: ConversationEntity, upstream: UpstreamChat): ConversationFinding[] {
+  const there = upstream.conversation;
+  const stopped = there ? stoppedTimers(timers, there) : [];
+  const unasked = unaskedTimers(timers, upstream);
+  if (!there || stopped.length + unasked.length === 0) return [];
   const { dateInactive, dateClosed } = there.timers;
   return [
     finding({
@@ -119,20 +121,9 @@ function compareTimers({ timers }: ConversationEntity, there: UpstreamConversati
         dateInactive: dateInactive?.toISOString() ?? null,
         dateClosed: dateClosed?.toISOString() ?? null,
       },
-      repair: 'adopt',
+      repair: unasked.length > 0 ? 'update' : 'adopt',
     }),
   ];
-}
-
-/** The timers that were asked for and do not run. */
-export function stoppedTimers(
-  { timers }: Pick<ConversationEntity, 'timers'>,
-  { state, timers: { dateInactive, dateClosed } }: UpstreamConversation,
-): ('inactive' | 'closed')[] {
-  const asked = (timer: string | undefined): boolean => timer !== undefined && /[1-9]/.test(timer);
-  const inactive = state === 'active' && asked(timers.inactive) && dateInactive === null;
-  const closed = (state === 'active' || state === 'inactive') && asked(timers.closed) && dateClosed === null;
-  return [...(inactive ? (['inactive'] as const) : []), ...(closed ? (['closed'] as const) : [])];
 }
 
 /** Somebody with the rights for it has changed them at Twilio, a browser perhaps: that is adopted. */

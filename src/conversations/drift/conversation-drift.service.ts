@@ -187,12 +187,12 @@ export class ConversationDriftService {
 
   private async compareOne(
     service: ReadyChatService,
-    { id, twilioSid }: ConversationRow,
+    { twilioSid }: ConversationRow,
     view: ConversationView | undefined,
   ): Promise<ConversationFinding[]> {
     if (!view || twilioSid === null) return [];
     const at = { serviceSid: service.twilioSid };
-    const chat = await readChat(this.gateway, this.database, at, { id, twilioSid });
+    const chat = await readChat(this.gateway, this.database, at, view.conversation, twilioSid);
     return compareConversation(view, service, chat);
   }
 

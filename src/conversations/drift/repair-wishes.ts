@@ -5,16 +5,17 @@ import type { OpenWish, SettledWish } from '../../reconciler/wish-store.js';
 import { toAppError } from '../../twilio/to-app-error.js';
 import { TwilioError } from '../../twilio/twilio-error.js';
 import { TwilioGateway } from '../../twilio/twilio.gateway.js';
+import type { UpstreamConversation } from '../../twilio/twilio.types.js';
 import { ChatCalls, roleSidOf } from '../chat-calls.js';
 import { endWith, Refusal, type Attempt } from '../conversation-work.js';
 import {
   addressOf,
   attributesOf,
   compareConversation,
-  stoppedTimers,
   type ConversationFinding,
   type UpstreamChat,
 } from './comparison.js';
+import { stoppedTimers, unaskedTimers } from './timers.js';
 import { readChat } from './upstream-chat.js';
 
 /** What `repair` may do beyond its usual: have people in again whom Twilio has lost. */
@@ -56,8 +57,8 @@ export class RepairWishes {
   ) {}
 
   async repair(attempt: Attempt, sid: string, { payload }: OpenWish): Promise<SettledWish> {
-    const { lease, at, service, work } = attempt;
-    const chat = await readChat(this.gateway, this.database, at, { id: lease.id, twilioSid: sid });
+    const { at, service, work } = attempt;
+    const chat = await readChat(this.gateway, this.database, at, work.view.conversation, sid);
     if (!chat.conversation && !(await this.calls.isGone(at, sid)))
       throw new TwilioError({ kind: 'blocked', message: 'Twilio has no such chat service' });
     const mending = { attempt, sid, chat, readd: payload['readd'] === true };
@@ -100,11 +101,25 @@ export class RepairWishes {
     if (one.kind === 'conversation_friendly_name') conversation.friendlyName = there.friendlyName || null;
     if (one.kind === 'conversation_attributes')
       conversation.attributes = attributesOf(there.attributes) ?? conversation.attributes;
-    if (one.kind === 'conversation_timers') {
-      const stopped: string[] = stoppedTimers(conversation, there);
-      const kept = Object.entries(conversation.timers).filter(([timer]) => !stopped.includes(timer));
-      conversation.timers = Object.fromEntries(kept);
+    if (one.kind === 'conversation_timers') await this.mendTimers(attempt, sid, chat, there);
+  }
+
+  /** One that does not run is off here too; one that nobody asked for is turned off. Either way nothing ends by it. */
+  private async mendTimers(
+    { at, work }: Attempt,
+    sid: string,
+    chat: UpstreamChat,
+    there: UpstreamConversation,
+  ): Promise<void> {
+    const { conversation } = work.view;
+    const unasked = unaskedTimers(conversation.timers, chat);
+    if (unasked.length > 0) {
+      const timers = Object.fromEntries(unasked.map((timer) => [timer, 'PT0S']));
+      await this.gateway.updateConversation(at, sid, { timers });
     }
+    const stopped: string[] = stoppedTimers(conversation.timers, there);
+    const kept = Object.entries(conversation.timers).filter(([timer]) => !stopped.includes(timer));
+    conversation.timers = Object.fromEntries(kept);
   }
 
   /** Answers what is to be said about it, if anything. */

@@ -2,9 +2,11 @@ import { isUuid } from '../../common/validation/text.js';
 import type { Queryable } from '../../database/database.js';
 import { TwilioError } from '../../twilio/twilio-error.js';
 import type { TwilioGateway } from '../../twilio/twilio.gateway.js';
-import type { At } from '../../twilio/twilio.types.js';
+import type { At, TimerDurations } from '../../twilio/twilio.types.js';
 import { messageIdOf } from '../messages/message.entity.js';
+import type { ConversationEntity } from '../conversation.entity.js';
 import type { Twin, UpstreamChat } from './comparison.js';
+import { unaskedTimers } from './timers.js';
 
 /** Messages that are looked at for twins: the newest, one page. A twin lands soon after its original. */
 const MESSAGES_SEEN = 100;
@@ -18,15 +20,29 @@ export async function readChat(
   gateway: TwilioGateway,
   db: Queryable,
   at: At,
-  { id, twilioSid }: { id: string; twilioSid: string },
+  { id, timers }: Pick<ConversationEntity, 'id' | 'timers'>,
+  twilioSid: string,
 ): Promise<UpstreamChat> {
   const [conversation, participants] = await Promise.all([
     gateway.findConversation(at, twilioSid),
     participantsOf(gateway, at, twilioSid),
   ]);
-  if (!conversation || !participants) return { conversation: null, participants: [], twins: [] };
+  if (!conversation || !participants)
+    return { conversation: null, participants: [], twins: [], defaultTimers: null };
   const twins = conversation.state === 'closed' ? [] : await findTwins(gateway, db, at, { id, twilioSid });
-  return { conversation, participants, twins };
+  const unasked = unaskedTimers(timers, { conversation, defaultTimers: {} });
+  const defaultTimers = unasked.length > 0 ? await defaultTimersOf(gateway, at) : null;
+  return { conversation, participants, twins, defaultTimers };
+}
+
+/** Null where our API key may not see them: then nobody can tell who asked for a timer. */
+async function defaultTimersOf(gateway: TwilioGateway, at: At): Promise<TimerDurations | null> {
+  try {
+    return await gateway.findDefaultTimers(at);
+  } catch (error) {
+    if (error instanceof TwilioError && error.kind === 'blocked') return null;
+    throw error;
+  }
 }
 
 /** Null when the conversation is missing. */

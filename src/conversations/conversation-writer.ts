@@ -12,6 +12,7 @@ import type { SystemMessageDto } from './messages/message.dto.js';
 import { MessageEntity } from './messages/message.entity.js';
 import type { NewParticipantDto } from './participants/participant.dto.js';
 import { ParticipantEntity } from './participants/participant.entity.js';
+import { OpenConversations } from './open-conversations.js';
 import { checkPeople } from './people.js';
 import { ProvisionStore, type ProvisionRow, type WantedPerson } from './provision-store.js';
 
@@ -30,7 +31,10 @@ export class ExternalRefTaken extends Error {}
 /** Writes a conversation that is wanted: people, conversation, participants, greeting and wish, in one statement. */
 @Injectable()
 export class ConversationWriter {
-  constructor(private readonly store: ProvisionStore) {}
+  constructor(
+    private readonly store: ProvisionStore,
+    private readonly openConversations: OpenConversations,
+  ) {}
 
   /**
    * Writes it, its wish and its lease. Null when the Idempotency-Key belongs to another wish; throws ExternalRefTaken,
@@ -42,19 +46,36 @@ export class ConversationWriter {
     command: Command,
     lease: Lease,
   ): Promise<ConversationView | null> {
-    const row = rowOf(plan, wish, command, lease);
-    const { refused, timers, identities } = await this.store.provision(row);
+    const row = rowOf(plan, wish, command, lease, this.openConversations);
+    const { refused, timers, people: known } = await this.store.provision(row);
     if (refused === 'key') return null;
-    const people = checkPeople(plan.body.participants, (index) =>
-      identities.get(row.people[index]!.participant),
-    );
+    const knownAt = (index: number) => known.get(row.people[index]!.participant);
+    const people = checkPeople(plan.body.participants, (index) => knownAt(index)?.identity);
     if (refused === 'ref') throw new ExternalRefTaken();
+    for (const [index, { identity, named, address }] of row.people.entries()) {
+      const person = address === null ? knownAt(index) : undefined;
+      const name = named ?? identity;
+      if (!person || name === null) continue;
+      this.openConversations.join(
+        plan.serviceId,
+        name,
+        person.identity,
+        person.open,
+        `participants.${index}`,
+      );
+    }
     if (refused) throw new Error(`Conversation ${plan.id} was refused for its people, who are well.`);
     return viewOf(plan, row, people, timers);
   }
 }
 
-function rowOf(plan: ProvisionPlan, wish: NewWish, command: Command, lease: Lease): ProvisionRow {
+function rowOf(
+  plan: ProvisionPlan,
+  wish: NewWish,
+  command: Command,
+  lease: Lease,
+  openConversations: OpenConversations,
+): ProvisionRow {
   const { id, serviceId, body } = plan;
   const key = command.idempotencyHash?.toString('hex') ?? null;
   return {
@@ -72,16 +93,19 @@ function rowOf(plan: ProvisionPlan, wish: NewWish, command: Command, lease: Leas
     location: wish.location,
     key,
     body: key && command.requestHash.toString('hex'),
-    people: body.participants.map((wanted, index) =>
-      personOf(wanted, plan.roles.get(`participants.${index}.role`)),
-    ),
+    people: body.participants.map((wanted, index) => ({
+      ...personOf(wanted, plan.roles.get(`participants.${index}.role`)),
+      count:
+        wanted.address === undefined &&
+        openConversations.mustCount(serviceId, wanted.externalId ?? wanted.identityId ?? ''),
+    })),
     greeting: body.systemMessage
       ? { id: uuidv7(), body: body.systemMessage.body, attributes: body.systemMessage.attributes ?? {} }
       : null,
   };
 }
 
-function personOf(wanted: NewParticipantDto, role: ResolvedRole | undefined): WantedPerson {
+function personOf(wanted: NewParticipantDto, role: ResolvedRole | undefined): Omit<WantedPerson, 'count'> {
   const made = uuidv7();
   const address = wanted.address ?? null;
   return {

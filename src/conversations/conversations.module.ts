@@ -24,6 +24,7 @@ import { MessageWishes } from './messages/message-wishes.js';
 import { MessagesController } from './messages/messages.controller.js';
 import { MessagesService } from './messages/messages.service.js';
 import { RolePermissions } from './messages/role-permissions.js';
+import { OpenConversations } from './open-conversations.js';
 import { ParticipantWishes } from './participants/participant-wishes.js';
 import { ParticipantsController } from './participants/participants.controller.js';
 import { ParticipantsService } from './participants/participants.service.js';
@@ -48,6 +49,7 @@ import { TranscriptService } from './transcript/transcript.service.js';
     ConversationWriter,
     ConversationCommands,
     ProvisionStore,
+    OpenConversations,
     ConversationStore,
     Settlements,
     ConversationAggregate,

@@ -46,6 +46,7 @@ import {
   participantRows,
   sameAs,
 } from './participants/participant-rows.js';
+import { OpenConversations } from './open-conversations.js';
 import { resolvePeople } from './people.js';
 
 /** Changes of a conversation as a whole: settings, state, transfer, deletion. */
@@ -59,6 +60,7 @@ export class LifecycleService {
     private readonly reconciler: Reconciler,
     private readonly waiters: WishWaiters,
     private readonly roles: RolesService,
+    private readonly openConversations: OpenConversations,
   ) {}
 
   /** A key left out stays, `null` clears. */
@@ -177,6 +179,7 @@ export class LifecycleService {
     const wish: TransferWish = { from: leaving.id, to: there?.id ?? uuidv7() };
     if (!there) {
       assertRoom(rows, to, 'to.');
+      if (identity && to.address === undefined) await this.openConversations.assertRoom(tx, identity, 'to');
       const inherited = leaving.role === null ? undefined : { name: leaving.role, sid: leaving.roleSid };
       const kind = identity?.kind ?? to.kind ?? 'customer';
       const row = participantOf(where(conversation), to, identity, kind, asked ?? inherited, wish.to);

@@ -1,9 +1,11 @@
+import { OPEN_MAX, openOf } from './open-conversations.js';
+
 /**
  * Writes conversations that are wanted, with participants, greeting, wish and lease, and the identities that are not
  * known yet. Parameters: the conversations, their people and their greetings as JSON arrays, the lease in milliseconds.
  *
  * One that the rows refuse (its key or its externalRef is another's; somebody is unknown, suspended, of another kind or
- * named twice) is left out, and nothing of it is written. All statements of a query see the rows as they were when it
+ * named twice, or in too many open conversations) is left out, and nothing of it is written. All statements of a query see the rows as they were when it
  * began: where somebody else was faster since, all is undone (`raced`), and the next try sees him.
  *
  * Rows are looked up one by one (lateral, limit), as Postgres takes any JSON array to be a hundred rows long, and would
@@ -18,14 +20,16 @@ export const PROVISION = `
     select w.*, plan.service, plan.at
     from json_to_recordset($2::json) as w (conversation uuid, participant uuid, identity uuid, named text, made uuid,
       twilio_identity text, kind text, display_name text, address text, proxy_address text, projected_address text,
-      role text, role_sid text, attributes json)
+      role text, role_sid text, attributes json, count boolean)
     join plan using (conversation)),
   by_name as (
     select w.conversation, w.participant, i.* from wanted w cross join lateral (
-      select * from identities where service_id = w.service and external_id = w.named for key share) i),
+      select *, case when w.count then ${openOf('identities.id')} end as open
+      from identities where service_id = w.service and external_id = w.named for key share) i),
   by_id as (
     select w.conversation, w.participant, i.* from wanted w cross join lateral (
-      select * from identities where id = w.identity and service_id = w.service for key share) i),
+      select *, case when w.count then ${openOf('identities.id')} end as open
+      from identities where id = w.identity and service_id = w.service for key share) i),
   known as materialized (select * from by_name union all select * from by_id),
   refused as materialized (
     select conversation, 1 as rank, 'key' as why from plan
@@ -35,7 +39,7 @@ export const PROVISION = `
     select w.conversation, 2, 'people' from wanted w left join known k using (participant)
     where coalesce(w.named, w.identity::text) is not null
       and case when k.id is null then w.kind is null or w.named is null
-        else k.status <> 'active' or k.kind <> coalesce(w.kind, k.kind) end
+        else k.status <> 'active' or k.kind <> coalesce(w.kind, k.kind) or coalesce(k.open, 0) >= ${OPEN_MAX} end
     union all
     select conversation, 2, 'people' from known group by conversation, id having count(*) > 1
     union all
@@ -57,7 +61,7 @@ export const PROVISION = `
   person as materialized (
     select * from known
     union all
-    select w.conversation, w.participant, made.* from wanted w join accepted using (conversation)
+    select w.conversation, w.participant, made.*, null from wanted w join accepted using (conversation)
     join made on made.service_id = w.service and made.external_id = w.named),
   wished as (
     insert into wishes (id, service_id, aggregate, aggregate_id, kind, request_id, instance, location,
@@ -100,7 +104,7 @@ export const PROVISION = `
     person.external_id as "externalId", person.display_name as "displayName",
     person.twilio_identity as "twilioIdentity", person.twilio_sid as "twilioSid",
     person.service_role as "serviceRole", person.attributes, person.status, person.created_at as "createdAt",
-    person.updated_at as "updatedAt"
+    person.updated_at as "updatedAt", person.open
   from plan left join conversation on conversation.id = plan.conversation
   left join person on person.conversation = plan.conversation
   where (select count(*) from lost) = 0`;

@@ -47,6 +47,14 @@ export interface WantedPerson {
   role: string | null;
   role_sid: string | null;
   attributes: object;
+  /** Whether the open conversations that he is in must be counted. */
+  count: boolean;
+}
+
+/** Who a participant is, and in how many open conversations he was before; null where that was not counted. */
+export interface KnownPerson {
+  identity: IdentityEntity;
+  open: number | null;
 }
 
 export interface Provisioned {
@@ -54,7 +62,7 @@ export interface Provisioned {
   refused: 'key' | 'people' | 'ref' | null;
   timers: Timers;
   /** By the id of the participant: whom we know, and whom this has made. */
-  identities: Map<string, IdentityEntity>;
+  people: Map<string, KnownPerson>;
 }
 
 interface ResultRow extends IdentityEntity {
@@ -62,6 +70,7 @@ interface ResultRow extends IdentityEntity {
   refused: Provisioned['refused'];
   timers: Timers | null;
   participant: string | null;
+  open: number | null;
 }
 
 /** So often a lost race is run again: each time, who was faster is seen. */
@@ -109,10 +118,10 @@ export class ProvisionStore {
       this.config.reconciler.leaseMs,
     ]);
     const results = new Map<string, Provisioned>();
-    for (const { conversation, refused, timers, participant, ...identity } of answered) {
-      const result = results.get(conversation) ?? { refused, timers: timers ?? {}, identities: new Map() };
+    for (const { conversation, refused, timers, participant, open, ...identity } of answered) {
+      const result = results.get(conversation) ?? { refused, timers: timers ?? {}, people: new Map() };
       results.set(conversation, result);
-      if (participant !== null) result.identities.set(participant, identity);
+      if (participant !== null) result.people.set(participant, { identity, open });
     }
     return rows.map(({ conversation }) => results.get(conversation)!);
   }

@@ -20,6 +20,7 @@ export const ERROR_CATALOG = {
   conversation_failed: { status: 409, title: 'The conversation could not be provisioned' },
   external_ref_taken: { status: 409, title: 'The externalRef belongs to another conversation' },
   idempotency_in_progress: { status: 409, title: 'A request with this Idempotency-Key is under way' },
+  identity_conversation_limit: { status: 409, title: 'The identity is in too many open conversations' },
   identity_exists: { status: 409, title: 'An identity with this externalId exists' },
   identity_kind_mismatch: { status: 409, title: 'The identity is of another kind' },
   role_is_preset: { status: 409, title: 'The role is a preset' },

@@ -34,6 +34,7 @@ export class ParticipantsController {
   @ApiFailures(
     ...COMMAND_FAILURES,
     'identity_suspended',
+    'identity_conversation_limit',
     'identity_kind_mismatch',
     'address_in_use',
     ...KEYED_FAILURES,

@@ -18,6 +18,7 @@ import { endWith } from '../conversation-work.js';
 import { participantOf } from '../conversation-writer.js';
 import type { ConversationEntity } from '../conversation.entity.js';
 import { ConversationsService } from '../conversations.service.js';
+import { OpenConversations } from '../open-conversations.js';
 import { resolvePeople } from '../people.js';
 import { ParticipantResponse, type NewParticipantDto, type UpdateParticipantDto } from './participant.dto.js';
 import { ParticipantEntity } from './participant.entity.js';
@@ -55,6 +56,7 @@ export class ParticipantsService {
     private readonly writer: ConversationCommands,
     private readonly store: ConversationStore,
     private readonly roles: RolesService,
+    private readonly openConversations: OpenConversations,
   ) {}
 
   /** Adds somebody; one who is in already is answered with 200. */
@@ -178,6 +180,7 @@ export class ParticipantsService {
         }
         if (there) throw new UnderWay(conversation.id, there.id);
         assertRoom(rows, body, '');
+        if (identity && body.address === undefined) await this.openConversations.assertRoom(tx, identity, '');
         const kind = identity?.kind ?? body.kind ?? 'customer';
         const where = { id: conversation.id, createdAt: new Date() };
         await insertParticipant(tx, participantOf(where, body, identity, kind, role, id));

@@ -26,11 +26,7 @@ const sayAtTwilio = (chat: Chat, author: string, body: string) =>
     ['Body', body],
   ]);
 
-const erase = ({ identity }: Person) =>
-  running.sql(
-    `update identities set status = 'erased', external_id = null, display_name = null where id = $1`,
-    [identity?.id],
-  );
+const erase = ({ identity }: Person) => running.api.post(`/v1/identities/${identity?.id}/erase`, {}, 200);
 
 describe('GET /v1/conversations/{conversation}/transcript', () => {
   it('200: one JSON document with everybody, and every message by whoever said it', async () => {
@@ -115,14 +111,15 @@ describe('GET /v1/conversations/{conversation}/transcript', () => {
       erased: true,
       identity: { externalId: null, displayName: null },
     });
-    expect(body.messages[1].author).toMatchObject({ type: 'identity', erased: true, kind: 'customer' });
+    expect(body.messages[1].author).toMatchObject({ type: 'identity', erased: true, kind: null });
     expect(body.messages[2].author).not.toHaveProperty('address');
     for (const format of ['json', 'text', 'html']) {
       const text = await textOf(chat, format);
       const said = [who.externalId, 'Carla', pair.address, 'Bob', chat.bob.identity!.externalId];
       for (const name of said) expect(text, format).not.toContain(name);
     }
-    expect(await textOf(chat, 'text')).toMatch(/^\[.*\] erased \(customer\): hi$/m);
+    expect(await textOf(chat, 'text')).toMatch(/^\[.*\] erased: \[erased\]$/m);
+    expect(await textOf(chat, 'text')).toMatch(/^- erased \(customer\)$/m);
   });
 
   it('200: leaves out whoever never came in', async () => {

@@ -2,6 +2,7 @@ import { In, type DataSource } from 'typeorm';
 import { IdentityEntity } from '../../identities/identity.entity.js';
 import type { UpstreamMessage } from '../../twilio/twilio.types.js';
 import type { ViewedParticipant } from '../conversation.dto.js';
+import { ERASED_AUTHOR } from '../departures/message-eraser.js';
 import { TranscriptAuthor, type Author } from './transcript.dto.js';
 
 const ADDRESS = /^(\w+:)?\+\d+$/;
@@ -40,6 +41,7 @@ export class TranscriptAuthors {
 
   of({ author }: UpstreamMessage): TranscriptAuthor {
     if (author === null || author === 'system') return TranscriptAuthor.system();
+    if (author === ERASED_AUTHOR) return TranscriptAuthor.erased();
     const address = ADDRESS.test(author) ? author : null;
     return TranscriptAuthor.from(this.known.get(author) ?? { kind: null, identity: null, address });
   }

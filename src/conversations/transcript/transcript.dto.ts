@@ -103,6 +103,11 @@ export class TranscriptAuthor extends MessageAuthor {
     });
   }
 
+  /** Whom Twilio does not name any more. */
+  static erased(): TranscriptAuthor {
+    return Object.assign(new TranscriptAuthor(), { type: 'identity' as const, kind: null, erased: true });
+  }
+
   static system(): TranscriptAuthor {
     return Object.assign(new TranscriptAuthor(), { type: 'system' as const, kind: null, erased: false });
   }

@@ -1,9 +1,9 @@
-import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, Query, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import { ApiCommand, ApiExamples, ApiFailures, ApiIfMatch, pageOf } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
-import { IfMatchOf, withEtag } from '../common/http/etag.js';
+import { AnswersEtag, IfMatchOf, withEtag } from '../common/http/etag.js';
 import { PageQuery, type Page } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
 import { ChatServiceResponse, CreateChatServiceDto, UpdateChatServiceDto } from './chat-service.dto.js';
@@ -16,6 +16,7 @@ export class ChatServicesController {
   constructor(private readonly services: ChatServicesService) {}
 
   @Post()
+  @UseInterceptors(AnswersEtag)
   @RequireScope('operator')
   @ApiOperation({
     operationId: 'createService',

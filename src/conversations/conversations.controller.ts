@@ -1,10 +1,22 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+  UseInterceptors,
+} from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
 import { ApiCommand, ApiExamples, ApiFailures, ApiIfMatch, pageOf } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
-import { IfMatchOf, withEtag } from '../common/http/etag.js';
+import { AnswersEtag, IfMatchOf, withEtag } from '../common/http/etag.js';
 import type { Page } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
 import {
@@ -64,6 +76,7 @@ export class ConversationsController {
   ) {}
 
   @Post()
+  @UseInterceptors(AnswersEtag)
   @RequireScope('conversations:write')
   @ApiOperation({
     operationId: 'provisionConversation',
@@ -83,6 +96,7 @@ export class ConversationsController {
   }
 
   @Put('by-ref/:externalRef')
+  @UseInterceptors(AnswersEtag)
   @RequireScope('conversations:write')
   @ApiOperation({
     operationId: 'provisionConversationByRef',
@@ -135,6 +149,7 @@ export class ConversationsController {
   }
 
   @Patch(':conversation')
+  @UseInterceptors(AnswersEtag)
   @RequireScope('conversations:write')
   @ApiOperation({ operationId: 'updateConversation', summary: 'Change a conversation; closed is final' })
   @ApiCommand({ idempotencyKey: false })
@@ -173,6 +188,7 @@ export class ConversationsController {
   }
 
   @Post(':conversation/close')
+  @UseInterceptors(AnswersEtag)
   @HttpCode(200)
   @RequireScope('conversations:write')
   @ApiOperation({ operationId: 'closeConversation', summary: 'Close a conversation, after a last word' })
@@ -191,6 +207,7 @@ export class ConversationsController {
   }
 
   @Post(':conversation/transfer')
+  @UseInterceptors(AnswersEtag)
   @HttpCode(200)
   @RequireScope('conversations:write')
   @ApiOperation({

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Patch, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, Put, Query, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import {
@@ -10,7 +10,7 @@ import {
   pageOf,
 } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
-import { IfMatchOf, withEtag } from '../common/http/etag.js';
+import { AnswersEtag, IfMatchOf, withEtag } from '../common/http/etag.js';
 import type { Page } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
 import {
@@ -30,6 +30,7 @@ export class IdentitiesController {
   constructor(private readonly identities: IdentitiesService) {}
 
   @Post()
+  @UseInterceptors(AnswersEtag)
   @RequireScope('identities:write')
   @ApiOperation({ operationId: 'createIdentity', summary: 'Make a person or bot known' })
   @ApiIdempotent()

@@ -1,9 +1,20 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Query,
+  UseInterceptors,
+} from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
 import { ApiCommand, ApiExamples, ApiFailures, ApiIfMatch, pageOf } from '../../common/http/api-docs.js';
 import { CommandOf, type Command } from '../../common/http/command.js';
-import { IfMatchOf, withEtag } from '../../common/http/etag.js';
+import { AnswersEtag, IfMatchOf, withEtag } from '../../common/http/etag.js';
 import { PageQuery, type Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
 import { COMMAND_FAILURES, GOES_ON, KEYED_FAILURES } from '../command-docs.js';
@@ -22,6 +33,7 @@ export class ParticipantsController {
   constructor(private readonly participants: ParticipantsService) {}
 
   @Post()
+  @UseInterceptors(AnswersEtag)
   @RequireScope('conversations:write')
   @ApiOperation({ operationId: 'addParticipant', summary: 'Add somebody to a conversation' })
   @ApiCommand()
@@ -75,6 +87,7 @@ export class ParticipantsController {
   }
 
   @Patch(':participant')
+  @UseInterceptors(AnswersEtag)
   @RequireScope('conversations:write')
   @ApiOperation({
     operationId: 'updateParticipant',

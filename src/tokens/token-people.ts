@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors/app-error.js';
+import { Batcher } from '../database/batcher.js';
 import { Database } from '../database/database.js';
 import type { IdentityEntity } from '../identities/identity.entity.js';
 
@@ -9,9 +10,27 @@ export type TokenIdentity = Pick<
   'id' | 'externalId' | 'displayName' | 'twilioIdentity' | 'status'
 >;
 
-const COLUMNS = `
-  select id, external_id as "externalId", display_name as "displayName", twilio_identity as "twilioIdentity", status
-  from identities where service_id = $1 and `;
+interface Named {
+  serviceId: string;
+  /** By our id, or by the caller's. */
+  by: 'id' | 'external_id';
+  name: string;
+}
+
+// Looked up one by one (lateral): Postgres cannot know how short the arrays are, and would read the whole table.
+const findBy = (column: string, type: string): string => `
+  select i.id, i.external_id as "externalId", i.display_name as "displayName",
+    i.twilio_identity as "twilioIdentity", i.status
+  from unnest($1::uuid[], $2::${type}[]) with ordinality as named (service_id, name, place)
+  left join lateral (
+    select * from identities where service_id = named.service_id and ${column} = named.name limit 1) i on true
+  order by named.place`;
+
+const FIND = { id: findBy('id', 'uuid'), external_id: findBy('external_id', 'text') };
+
+/** Statements under way at once in this process, and people in each. */
+const LOOKUPS_AT_ONCE = 2;
+const LOOKUP_MOST = 200;
 
 /** How a person stands in a conversation `c`; the argument is SQL for our id of the identity. */
 export const standingColumns = (identity: string): string => `
@@ -45,7 +64,19 @@ export function assertActive({ status }: Pick<TokenIdentity, 'status'>): void {
 /** Whom a token may be minted for. */
 @Injectable()
 export class TokenPeople {
-  constructor(private readonly database: Database) {}
+  /**
+   * Tokens are asked for in bursts: those who come together are looked up together. None of them is looked up before it
+   * has come, so that a suspension holds at once.
+   */
+  private readonly lookups: Batcher<Named, TokenIdentity | undefined>;
+
+  constructor(private readonly database: Database) {
+    this.lookups = new Batcher((named) => this.lookUp(named), {
+      atOnce: LOOKUPS_AT_ONCE,
+      most: LOOKUP_MOST,
+      fits: ({ by }, batch) => batch.every((other) => other.by === by),
+    });
+  }
 
   /** An active person of the chat service, by one of the two ids. */
   async find(
@@ -54,7 +85,7 @@ export class TokenPeople {
   ): Promise<TokenIdentity> {
     const identity =
       by.externalId === undefined
-        ? await this.one('tokens.identity-by-id', `${COLUMNS} id = $2`, [serviceId, by.identityId])
+        ? await this.lookups.add({ serviceId, by: 'id', name: by.identityId! })
         : await this.findByExternalId(serviceId, by.externalId);
     if (!identity) throw new AppError('not_found', { detail: 'There is no such identity.' });
     assertActive(identity);
@@ -63,7 +94,7 @@ export class TokenPeople {
 
   /** Whatever the status. */
   findByExternalId(serviceId: string, externalId: string): Promise<TokenIdentity | undefined> {
-    return this.one('tokens.identity-by-external-id', `${COLUMNS} external_id = $2`, [serviceId, externalId]);
+    return this.lookups.add({ serviceId, by: 'external_id', name: externalId });
   }
 
   /** Our id of an open conversation, named by it or by its `CH…`, in which the person is. */
@@ -79,7 +110,14 @@ export class TokenPeople {
     return row!.id;
   }
 
-  private async one(name: string, text: string, values: unknown[]): Promise<TokenIdentity | undefined> {
-    return (await this.database.query<TokenIdentity>(name, text, values))[0];
+  private async lookUp(named: readonly Named[]): Promise<(TokenIdentity | undefined)[]> {
+    const { by } = named[0]!;
+    const values = [named.map(({ serviceId }) => serviceId), named.map(({ name }) => name)];
+    const rows = await this.database.query<TokenIdentity | { id: null }>(
+      `tokens.identities-by-${by}`,
+      FIND[by],
+      values,
+    );
+    return rows.map((row) => (row.id === null ? undefined : row));
   }
 }

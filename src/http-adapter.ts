@@ -9,7 +9,6 @@ import type { ErrorCode } from './common/errors/error-catalog.js';
 import { PROBLEM_CONTENT_TYPE, renderProblem } from './common/errors/problem.js';
 import { allowOrigins } from './common/http/cors.js';
 import { isShallow } from './common/http/json-depth.js';
-import { logStream } from './common/http/log-stream.js';
 import type { RequestWithFacts } from './common/http/request-facts.js';
 import { REQUEST_ID_HEADER, requestIdOf } from './common/http/request-id.js';
 import { addLinesParser, isStreaming } from './common/http/upload.js';
@@ -32,7 +31,6 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
   const adapter = new FastifyAdapter({
     logger: {
       level: config.logLevel,
-      stream: logStream(),
       base: undefined,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       stream: logStream(),

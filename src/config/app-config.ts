@@ -22,7 +22,11 @@ export class AppConfig {
     maxConcurrency: number;
   }>;
   readonly reconciler: Readonly<{ leaseMs: number; callTimeoutMs: number }>;
-  readonly tokens: Readonly<{ refreshGraceSeconds: number }>;
+  readonly tokens: Readonly<{
+    refreshGraceSeconds: number;
+    /** Zero: no limit. */
+    browserRequestsPerMinute: number;
+  }>;
   readonly retention: Readonly<{
     idempotencyKeepHours: number;
     failedKeepDays: number;
@@ -59,7 +63,10 @@ export class AppConfig {
       maxConcurrency: env.TWILIO_MAX_CONCURRENCY,
     });
     this.reconciler = Object.freeze({ leaseMs: env.LEASE_MS, callTimeoutMs: env.TWILIO_CALL_TIMEOUT_MS });
-    this.tokens = Object.freeze({ refreshGraceSeconds: env.REFRESH_GRACE_SECONDS });
+    this.tokens = Object.freeze({
+      refreshGraceSeconds: env.REFRESH_GRACE_SECONDS,
+      browserRequestsPerMinute: env.BROWSER_REQUESTS_PER_MINUTE,
+    });
     this.retention = Object.freeze({
       idempotencyKeepHours: env.IDEMPOTENCY_KEEP_HOURS,
       failedKeepDays: env.FAILED_KEEP_DAYS,

@@ -132,6 +132,9 @@ export class Env {
   /** Requests a minute that an API key may make, 0 to 1000000, where it has no limit of its own; 0: no limit. */
   @integer() @IsInt() @Min(0) @Max(1_000_000) RATE_LIMIT_PER_MINUTE = 60_000;
 
+  /** Requests a minute without a key (refresh, exchange) that one client address may make, 0 to 1000000; 0: no limit. */
+  @integer() @IsInt() @Min(0) @Max(1_000_000) BROWSER_REQUESTS_PER_MINUTE = 3000;
+
   /** Requests a minute with a key that is not good that one address may make, 0 to 1000000; 0: no limit. */
   @integer() @IsInt() @Min(0) @Max(1_000_000) FAILED_KEYS_PER_MINUTE = 60;
 
@@ -236,6 +239,7 @@ export const ENV_NAMES = [
   'CORS_ORIGINS',
   'BOOTSTRAP_API_KEY',
   'RATE_LIMIT_PER_MINUTE',
+  'BROWSER_REQUESTS_PER_MINUTE',
   'FAILED_KEYS_PER_MINUTE',
   'TRUSTED_PROXIES',
   'JWKS_ALLOWED_PRIVATE_HOSTS',

@@ -1,8 +1,9 @@
-import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { Public } from '../access/caller.js';
 import { ApiExamples, ApiFailures } from '../common/http/api-docs.js';
 import { LogFactsOf, type LogFacts } from '../common/http/request-facts.js';
+import { BrowserLimitsGuard } from './browser-limits.guard.js';
 import { ExchangeTokenDto } from './exchange/exchange.dto.js';
 import { ExchangeService } from './exchange/exchange.service.js';
 import { LoginOf } from './exchange/login.js';
@@ -13,6 +14,7 @@ import { TokenResponse } from './token.dto.js';
 /** For browsers: no API key, but a credential of the person's own. */
 @ApiTags('Tokens')
 @Public()
+@UseGuards(BrowserLimitsGuard)
 @Controller('v1/tokens')
 export class BrowserTokensController {
   constructor(

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ChatServicesModule } from '../chat-services/chat-services.module.js';
 import { IdentitiesModule } from '../identities/identities.module.js';
 import { TwilioModule } from '../twilio/twilio.module.js';
+import { BrowserLimits } from './browser-limits.js';
 import { BrowserTokensController } from './browser-tokens.controller.js';
 import { ExchangeService } from './exchange/exchange.service.js';
 import { JwksCache } from './exchange/jwks-cache.js';
@@ -21,6 +22,7 @@ import { TokensService } from './tokens.service.js';
   controllers: [TokensController, BrowserTokensController, SessionsController],
   providers: [
     TokensService,
+    BrowserLimits,
     TokenPeople,
     TokenIssuer,
     SessionsService,

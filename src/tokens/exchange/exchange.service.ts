@@ -4,6 +4,7 @@ import { AppError } from '../../common/errors/app-error.js';
 import type { LogFacts } from '../../common/http/request-facts.js';
 import { Database } from '../../database/database.js';
 import { IdentitiesService } from '../../identities/identities.service.js';
+import { BrowserLimits } from '../browser-limits.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import type { TokenResponse } from '../token.dto.js';
 import { TokenIssuer } from '../token-issuer.js';
@@ -29,6 +30,7 @@ export class ExchangeService {
     private readonly identities: IdentitiesService,
     private readonly sessions: SessionsService,
     private readonly issuer: TokenIssuer,
+    private readonly limits: BrowserLimits,
   ) {}
 
   /** Mints for the person of the login alone. Whatever is wrong with the login is answered alike. */
@@ -41,6 +43,7 @@ export class ExchangeService {
       if (!service?.tokenExchange || service.twilioSid === null) throw new LoginRefused('no exchange');
       if (login === null) throw new LoginRefused('no login');
       const externalId = await this.verifier.externalIdOf(login, service.tokenExchange);
+      this.limits.takeCredential(`${serviceId} ${externalId}`);
       const identity = await this.personOf(serviceId, externalId, service.tokenExchange);
       const session = await this.sessions.open(body.session, identity, {
         serviceId,

@@ -8,6 +8,7 @@ import { cursorId, toPage, type Page } from '../../common/http/page.js';
 import type { LogFacts } from '../../common/http/request-facts.js';
 import { isUuid } from '../../common/validation/text.js';
 import { IdentitiesService } from '../../identities/identities.service.js';
+import { BrowserLimits } from '../browser-limits.js';
 import type { TokenResponse } from '../token.dto.js';
 import { TokenIssuer } from '../token-issuer.js';
 import { assertActive, assertStanding, type TokenIdentity } from '../token-people.js';
@@ -27,6 +28,7 @@ export class SessionsService {
     private readonly services: ChatServicesService,
     private readonly identities: IdentitiesService,
     private readonly issuer: TokenIssuer,
+    private readonly limits: BrowserLimits,
   ) {}
 
   /** Null unless one is asked for. */
@@ -53,6 +55,7 @@ export class SessionsService {
   async refresh(text: string, log: LogFacts): Promise<TokenResponse> {
     const presented = parseRefreshToken(text);
     if (!presented) throw unknownToken();
+    this.limits.takeCredential(presented.familyHash.toString('base64'));
     for (let tries = 0; tries < TRIES; tries += 1) {
       const row = await this.store.find(presented);
       if (!row?.alive) throw unknownToken();

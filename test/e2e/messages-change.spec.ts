@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { Page } from '../../src/common/http/page.js';
 import type { Answer } from '../support/api-client.js';
 import { unique, useApp } from '../support/app.js';
-import { contentsOf, provision, roleAtTwilio, type Chat, type Person } from '../support/chats.js';
+import {
+  addressPair,
+  contentsOf,
+  provision,
+  roleAtTwilio,
+  type Chat,
+  type Person,
+} from '../support/chats.js';
 import { expectInvalid, expectProblem } from '../support/problems.js';
 import { NOBODYS_ID } from '../support/routes.js';
 
@@ -211,6 +218,15 @@ describe('PATCH /v1/conversations/{conversation}/messages/{message}', () => {
     const chat = await provision(running.api);
     const { path } = await say(chat, chat.bob);
     expectInvalid(await running.api.patch(path, body, 400), field);
+  });
+
+  it('400: over 1,600 characters where somebody gets it by SMS, 200 with as many', async () => {
+    const chat = await provision(running.api);
+    const { path } = await say(chat, chat.bob);
+    await running.api.patch(path, { body: 'x'.repeat(1601) }, 200);
+    await running.api.post(`${chat.path}/participants`, addressPair(), 201);
+    expectInvalid(await running.api.patch(path, { body: 'x'.repeat(1601) }, 400), 'body');
+    await running.api.patch(path, { body: 'x'.repeat(1600) }, 200);
   });
 
   it('202, and then as it was wished', async () => {

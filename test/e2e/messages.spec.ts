@@ -187,9 +187,10 @@ describe('POST /v1/conversations/{conversation}/messages', () => {
       { type: 'delay', ms: 1000, applied: 'before' },
     );
     const headers = { prefer: 'respond-async' };
-    const body = { author: chat.ada.id, body: 'hello', attributes: { a: 1 } };
+    const body = { author: chat.ada.id, body: 'hello', attributes: { a: 1 }, mediaSid: MEDIA };
     const response = await running.api.post(`${chat.path}/messages`, body, 202, { headers });
     const waiting = { state: 'sending', twilioSid: null, index: null, body: 'hello', attributes: { a: 1 } };
+    expect(response.body.media).toEqual([{ sid: MEDIA, contentType: null, filename: null, size: null }]);
     expect(response.body).toMatchObject({ ...waiting, author: { identity: { id: chat.ada.identity?.id } } });
     const location = response.headers['location']!;
     expect((await running.api.get(location, 200)).body).toEqual(response.body);

@@ -115,6 +115,11 @@ export class MessageMedia {
   @ApiProperty({ type: String, nullable: true }) contentType!: string | null;
   @ApiProperty({ type: String, nullable: true }) filename!: string | null;
   @ApiProperty({ type: 'integer', nullable: true, description: 'Bytes.' }) size!: number | null;
+
+  /** Of which nothing is known until Twilio has taken the message. */
+  static unseen(sid: string): MessageMedia {
+    return Object.assign(new MessageMedia(), { sid, contentType: null, filename: null, size: null });
+  }
 }
 
 const AMOUNTS = ['none', 'some', 'all'] as const;
@@ -177,7 +182,7 @@ export class MessageResponse {
       author: author ? MessageAuthor.ofParticipant(author) : { type: 'system' },
       body: row.body,
       attributes: row.attributes,
-      media: [],
+      media: row.mediaSid === null ? [] : [MessageMedia.unseen(row.mediaSid)],
       delivery: null,
       createdAt: row.createdAt.toISOString(),
       updatedAt: row.updatedAt.toISOString(),

@@ -124,7 +124,10 @@ export class MessagesService {
         ...(newAttributes !== undefined && { attributes: newAttributes }),
       },
       location,
-      write: () => Promise.resolve(changes.length === 0 ? endWith(200, shown, location) : undefined),
+      write: async (tx) => {
+        if (body !== undefined) await assertFits(tx, conversation.id, body, 'body');
+        if (changes.length === 0) return endWith(200, shown, location);
+      },
       pending: () => Promise.resolve(shown),
     });
   }

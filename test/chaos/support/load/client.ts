@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../world/random.js';
+import type { Replica } from '../world/replica.js';
 import type { World } from '../world/world.js';
 
 export interface Outcome {
@@ -27,9 +28,11 @@ const AGAIN = /"code":"(idempotency_in_progress|external_ref_taken)"/;
 
 /** A backend that calls whichever replica it happens to reach, and asks again until it knows. */
 export class Client {
+  /** `replicas` are those that it reaches: all, unless some are named. */
   constructor(
     private readonly world: World,
     private readonly random: Random,
+    private readonly replicas: readonly Replica[] | null = null,
   ) {}
 
   /** Asks again until the end is known. Null when that is not within all patience. */
@@ -56,7 +59,7 @@ export class Client {
     body: object | undefined,
     { key, prefer }: CallOptions = {},
   ): Promise<Outcome> {
-    const up = this.world.replicas.filter(({ baseUrl }) => baseUrl !== null);
+    const up = (this.replicas ?? this.world.replicas).filter(({ baseUrl }) => baseUrl !== null);
     if (up.length === 0) throw new Error('No replica is there.');
     const response = await fetch(this.random.pick(up).baseUrl + path, {
       method,

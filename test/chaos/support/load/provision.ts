@@ -18,12 +18,22 @@ interface Provision {
   refused: boolean;
 }
 
-/** Makes the chat. False when that was all that is to be done. */
+/** Makes the chat, in one of many ways. False when that was all that is to be done. */
 export async function provision(scene: Scene): Promise<boolean> {
-  const { chat, random } = scene;
-  const asked = provisionOf(scene);
+  const { random } = scene;
+  const asked = provisionOf(scene, random.chance(0.08));
   if (random.chance(0.1)) return provisionOnce(scene, asked);
   if (random.chance(0.1)) return provisionAndDelete(scene, asked);
+  return provisionFully(scene, asked);
+}
+
+/** Makes a chat that goes on. False when that failed, which it should not. */
+export function provisionPlainly(scene: Scene): Promise<boolean> {
+  return provisionFully(scene, provisionOf(scene, false));
+}
+
+async function provisionFully(scene: Scene, asked: Provision): Promise<boolean> {
+  const { chat } = scene;
   const { method, path, body, options, refused } = asked;
   const outcome = await scene.ask(method, path, body, options);
   chat.made = refused ? 'no' : 'yes';
@@ -53,12 +63,11 @@ export async function provideAgain(scene: Scene): Promise<void> {
 }
 
 /** Decides what is asked for, and notes it. */
-function provisionOf(scene: Scene): Provision {
+function provisionOf(scene: Scene, refused: boolean): Provision {
   const { chat, random } = scene;
   const others = Array.from({ length: random.between(1, 3) }, () => scene.newPerson('customer', true));
   const people: AskedPerson[] = [scene.newPerson('agent', false), ...others];
   for (const asked of people) chat.people.set(asked.attributes.who, personRecord(asked));
-  const refused = random.chance(0.08);
   const greeting = chat.say(scene.mark('greeting'), 'yes');
   if (random.chance(0.3)) chat.timers = { inactive: 'PT1H', closed: 'P1D' };
   const byRef = random.chance(0.5);

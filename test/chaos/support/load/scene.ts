@@ -12,6 +12,9 @@ export interface AskedPerson {
   attributes: { who: string; v?: number };
 }
 
+/** Marks that a scene may use before those of the next one that is made of it. */
+const MARKS_APART = 1000;
+
 const PROXY_ADDRESS = '+15559990000';
 
 /** What the steps of one chat's life work with. */
@@ -24,6 +27,13 @@ export class Scene {
     readonly client: Client,
     readonly random: Random,
   ) {}
+
+  /** The same chat, by way of another client. */
+  through(client: Client): Scene {
+    const scene = new Scene(this.chat, this.recorder, client, this.random);
+    scene.marks = this.marks + MARKS_APART;
+    return scene;
+  }
 
   /** A name that nothing else in the run has. */
   mark(what: string): string {

@@ -9,6 +9,7 @@ import { reportOf, type Report } from '../judging/report.js';
 import { untilSettled } from '../judging/settling.js';
 import type { Settings } from '../world/settings.js';
 import { World } from '../world/world.js';
+import { Zombie } from './zombie.js';
 
 export interface KillPlan {
   kills: number;
@@ -19,6 +20,9 @@ export interface KillPlan {
   /** Every boundary must have been hit. */
   everyBoundary: boolean;
 }
+
+/** Where a holder is frozen whose chat goes on elsewhere. */
+const HOLDERS = ['freeze: a holder, before its record', 'freeze: a holder, before its send'] as const;
 
 /** A boundary that is not reached by then is left for another time, in milliseconds. */
 const REACHED_MS = 4000;
@@ -41,6 +45,7 @@ class KillRun {
   private readonly discrepancies: string[] = [];
   private randomKills = 0;
   private turns = 0;
+  private freezeTurns = 0;
   private rounds = 0;
   private slowestMs = 0;
 
@@ -56,9 +61,10 @@ class KillRun {
     const { kills, freezes } = this.plan;
     while ((this.kills < kills || this.freezes < freezes) && this.discrepancies.length === 0)
       await this.round();
-    const missed = BOUNDARIES.filter(({ name }) => !this.hits.has(`kill: ${name}`)).map(({ name }) => name);
+    const wanted = [...BOUNDARIES.map(({ name }) => `kill: ${name}`), ...HOLDERS];
+    const missed = wanted.filter((name) => !this.hits.has(name));
     if (this.plan.everyBoundary && missed.length > 0) {
-      this.discrepancies.push(`never killed where ${missed.join('; ')}`);
+      this.discrepancies.push(`never happened: ${missed.join('; ')}`);
     }
     const facts = {
       kills: `${this.kills} (${this.randomKills} at random, ${this.kills - this.randomKills} at a boundary)`,
@@ -72,6 +78,10 @@ class KillRun {
         .join(', '),
     };
     return reportOf('kill', this.world.settings, this.recorder, facts, this.discrepancies);
+  }
+
+  private hit(name: string): void {
+    this.hits.set(name, (this.hits.get(name) ?? 0) + 1);
   }
 
   private get kills(): number {
@@ -92,7 +102,7 @@ class KillRun {
     while (this.kills < until || this.freezes < frozen) {
       await pause(random.between(0, 250));
       const replica = random.pick(world.replicas);
-      if (this.freezes < frozen && replica.up) await this.freeze(replica);
+      if (this.freezes < frozen && replica.up) await this.freezeOne(replica);
       else if (this.kills < until) await this.kill(replica);
       for (const one of world.replicas) if (one.baseUrl === null) await one.start();
     }
@@ -135,6 +145,19 @@ class KillRun {
     });
   }
 
+  /** Every second time the holder of a chat that goes on elsewhere. */
+  private async freezeOne(replica: Replica): Promise<void> {
+    const { world, load, random } = this;
+    const turn = this.freezeTurns++ % 4;
+    if (turn % 2 === 1) return this.freeze(replica);
+    const others = world.replicas.filter((other) => other !== replica);
+    await Promise.all(others.map((other) => other.awake()));
+    const zombie = new Zombie(world, random, replica, others);
+    const scene = load.scene();
+    if (turn === 0 && (await zombie.beforeItsRecord(scene))) this.hit(HOLDERS[0]);
+    if (turn === 2 && (await zombie.beforeItsSend(scene))) this.hit(HOLDERS[1]);
+  }
+
   /** Long enough for another to take over; half of the times, for whoever looks once more as well. */
   private async freeze(replica: Replica): Promise<void> {
     const { leaseMs, callTimeoutMs } = this.world.settings;
@@ -161,8 +184,7 @@ class KillRun {
         message: boundary.message,
         moment: boundary.moment,
         hit: async () => {
-          const name = `${what}: ${boundary.name}`;
-          this.hits.set(name, (this.hits.get(name) ?? 0) + 1);
+          this.hit(`${what}: ${boundary.name}`);
           const verdict = await hit();
           clearTimeout(late);
           resolve(true);

@@ -10,6 +10,10 @@ export type Moment = 'before' | 'sent' | 'answered' | 'delivered';
 export interface Trap {
   /** Matched against what the process sends, byte for byte (latin1). */
   message: RegExp;
+  /** Counts as well, where it comes on the same connection right after such a message: a commit, for example. */
+  followedBy?: RegExp;
+  /** Which of those that match it is; the first by default. */
+  nth?: number;
   moment: Moment;
   hit: () => Promise<'pass' | 'drop'> | 'pass' | 'drop';
 }
@@ -19,6 +23,8 @@ export class HoldingProxy {
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
   private trap: Trap | null = null;
+  /** How many messages have matched since the trap was set. */
+  seen = 0;
   port = 0;
 
   constructor(private target: { host: string; port: number }) {}
@@ -40,12 +46,26 @@ export class HoldingProxy {
   /** Sets the trap, in place of one that has not been hit. Null takes it away. */
   set(trap: Trap | null): void {
     this.trap = trap;
+    this.seen = 0;
+  }
+
+  /** The trap, when this message is the one that it is for: then it is taken away. `followed`: what came before matched. */
+  private sprung(text: string, followed: Trap | null): { trap: Trap | null; matched: Trap | null } {
+    const { trap } = this;
+    if (!trap) return { trap: null, matched: null };
+    const matches = trap.message.test(text) || (followed === trap && trap.followedBy?.test(text) === true);
+    if (!matches) return { trap: null, matched: null };
+    this.seen += 1;
+    if (this.seen < (trap.nth ?? 1)) return { trap: null, matched: trap };
+    this.trap = null;
+    return { trap, matched: trap };
   }
 
   private join(process: Socket): void {
     const server = connect(this.target);
     let held: Promise<void> = Promise.resolve();
     let awaited: Trap | null = null;
+    let last: Trap | null = null;
     for (const [one, other] of [
       [process, server],
       [server, process],
@@ -67,8 +87,8 @@ export class HoldingProxy {
       });
     };
     process.on('data', (chunk: Buffer) => {
-      const trap = this.trap?.message.test(chunk.toString('latin1')) ? this.trap : null;
-      if (trap) this.trap = null;
+      const { trap, matched } = this.sprung(chunk.toString('latin1'), last);
+      last = matched;
       if (trap?.moment === 'answered' || trap?.moment === 'delivered') awaited = trap;
       pass(server, chunk, trap?.moment === 'before' ? trap : null, trap?.moment === 'sent' ? trap : null);
     });

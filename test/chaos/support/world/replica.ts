@@ -62,14 +62,15 @@ export class Replica {
     this.disarm();
   }
 
-  /** Stops it at once, and lets it go on after `ms`. */
-  freeze(ms: number, what: string): void {
+  /** Stops it at once, and lets it go on after `until`: so many milliseconds, or when that has come to its end. */
+  freeze(until: number | Promise<unknown>, what: string): void {
     const { running } = this;
     if (!running || this.waking) return;
-    this.note(`${this.name} frozen for ${ms} ms (${what})`);
+    this.note(`${this.name} frozen (${what})`);
     this.freezes += 1;
     running.signal('SIGSTOP');
-    this.waking = pause(ms).then(() => {
+    const over = typeof until === 'number' ? pause(until) : until.catch(() => undefined);
+    this.waking = over.then(() => {
       running.signal('SIGCONT');
       this.note(`${this.name} woken`);
       this.waking = null;
@@ -83,6 +84,11 @@ export class Replica {
 
   arm(way: 'postgres' | 'sandbox', trap: Trap): void {
     (way === 'postgres' ? this.toPostgres : this.toSandbox)?.set(trap);
+  }
+
+  /** How many messages have matched on this way since it was armed. */
+  seen(way: 'postgres' | 'sandbox'): number {
+    return (way === 'postgres' ? this.toPostgres : this.toSandbox)?.seen ?? 0;
   }
 
   disarm(): void {

@@ -1,4 +1,4 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 
 export interface Operation {
@@ -39,6 +39,7 @@ export function routesOf(document: OpenApiDocument): Route[] {
 /** Checks values against the document's schemas; a field that no schema knows is wrong as well. */
 export class SchemaCheck {
   private readonly ajv = new Ajv2020({ strict: false, allErrors: true });
+  private readonly compiled = new WeakMap<object, ValidateFunction>();
 
   constructor(document: OpenApiDocument) {
     addFormats.default(this.ajv);
@@ -47,7 +48,8 @@ export class SchemaCheck {
 
   /** What is wrong with the value; empty when nothing is. */
   problems(schema: object, value: unknown): string[] {
-    const validate = this.ajv.compile(rebased(closed(schema)));
+    const validate = this.compiled.get(schema) ?? this.ajv.compile(rebased(closed(schema)));
+    this.compiled.set(schema, validate);
     validate(value);
     return (validate.errors ?? []).map(({ instancePath, message, params }) =>
       [instancePath, message, JSON.stringify(params)].join(' '),

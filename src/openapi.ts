@@ -26,8 +26,6 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('Conversations', 'Private chats: provisioned, read, listed')
     .addTag('Participants', 'Who is in a conversation, by browser, SMS or WhatsApp')
     .addTag('Messages', 'What is said: by the system, or for a participant as far as its role permits')
-    .addTag('Participants', 'Who is in a chat, and in which role')
-    .addTag('Messages', 'What is said in it')
     .addTag('Identities', 'The people and bots that chats are made of')
     .addTag('Tokens', 'Access tokens for browsers')
     .addTag('Chat services', 'Isolated deployments; nothing crosses from one to another')
@@ -38,9 +36,10 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemSchema] });
   (document.components ??= {}).headers = RATE_LIMIT_HEADERS;
   for (const path of Object.values(document.paths)) {
-    for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
+    const { get, post, put, patch, delete: remove } = path;
+    for (const operation of [get, post, put, patch, remove]) {
       if (!operation) continue;
-      documentDoors(operation);
+      documentDoors(operation, operation !== get);
       documentLimits(operation);
     }
   }
@@ -49,13 +48,14 @@ export function createOpenApiDocument(app: INestApplication): OpenAPIObject {
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
-/** Adds what is answered before the controller is reached: the same for every route with a body, or a parameter. */
-function documentDoors(operation: Operation): void {
+/**
+ * Adds what is answered before the controller is reached: the same for every route whose method may have a body, also
+ * where none is wanted, and for every one with a parameter.
+ */
+function documentDoors(operation: Operation, mayHaveBody: boolean): void {
   const inPath = operation.parameters?.some((parameter) => 'in' in parameter && parameter.in === 'path');
   const codes: ErrorCode[] = [
-    ...(operation.requestBody
-      ? (['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const)
-      : []),
+    ...(mayHaveBody ? (['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const) : []),
     ...(inPath ? (['malformed_request', 'uri_too_long'] as const) : []),
   ];
   for (const code of codes) {

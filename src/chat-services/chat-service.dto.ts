@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsBoolean, IsObject, IsOptional, Matches, ValidateNested } from 'class-validator';
+import { IsBoolean, IsObject, IsOptional, Matches } from 'class-validator';
 import { CLOSED_TIMER, INACTIVE_TIMER, IsTimer } from '../common/validation/duration.js';
+import { IsNested } from '../common/validation/nested.js';
 import { IfGiven, IsLine } from '../common/validation/text.js';
 import type { ChatServiceEntity, TokenExchange } from './chat-service.entity.js';
 import { shownName } from './twilio-name.js';
@@ -95,8 +95,7 @@ export class UpdateChatServiceDto {
   })
   @IsOptional()
   @IsObject()
-  @ValidateNested()
-  @Type(() => DefaultTimersDto)
+  @IsNested(() => DefaultTimersDto)
   defaultTimers?: DefaultTimersDto | null;
 
   @ApiPropertyOptional({
@@ -106,8 +105,7 @@ export class UpdateChatServiceDto {
   })
   @IsOptional()
   @IsObject()
-  @ValidateNested()
-  @Type(() => TokenExchangeDto)
+  @IsNested(() => TokenExchangeDto)
   tokenExchange?: TokenExchangeDto | null;
 }
 

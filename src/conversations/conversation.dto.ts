@@ -1,16 +1,8 @@
 import { ApiProperty, ApiPropertyOptional, PickType } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import {
-  ArrayMaxSize,
-  ArrayMinSize,
-  IsArray,
-  IsIn,
-  IsOptional,
-  IsUUID,
-  ValidateNested,
-} from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsOptional, IsUUID } from 'class-validator';
 import { PageQuery } from '../common/http/page.js';
 import { CLOSED_TIMER, INACTIVE_TIMER, IsTimer } from '../common/validation/duration.js';
+import { IsNested } from '../common/validation/nested.js';
 import { IfGiven, IsAttributes, IsExternalId, IsExternalRef, IsLine } from '../common/validation/text.js';
 import { IsTimestamp } from '../common/validation/timestamp.js';
 import type { IdentityEntity } from '../identities/identity.entity.js';
@@ -85,20 +77,17 @@ export class ProvisionConversationDto {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(PARTICIPANTS_MAX)
-  @ValidateNested({ each: true })
-  @Type(() => NewParticipantDto)
+  @IsNested(() => NewParticipantDto, { each: true })
   participants!: NewParticipantDto[];
 
   @ApiPropertyOptional({ type: SystemMessageDto, description: 'The first message, by `system`.' })
   @IfGiven()
-  @ValidateNested()
-  @Type(() => SystemMessageDto)
+  @IsNested(() => SystemMessageDto)
   systemMessage?: SystemMessageDto;
 
   @ApiPropertyOptional({ type: TimersDto, description: 'Durations in days or smaller units.' })
   @IfGiven()
-  @ValidateNested()
-  @Type(() => TimersDto)
+  @IsNested(() => TimersDto)
   timers?: TimersDto;
 }
 

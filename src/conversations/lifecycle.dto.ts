@@ -1,6 +1,6 @@
+import { IsNested } from '../common/validation/nested.js';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsDefined, IsIn, IsOptional, ValidateNested } from 'class-validator';
+import { IsDefined, IsIn, IsOptional } from 'class-validator';
 import { IfGiven, IsAttributes, IsLine } from '../common/validation/text.js';
 import { CONVERSATION_ATTRIBUTES_MAX, TimersDto } from './conversation.dto.js';
 import { SystemMessageDto } from './messages/message.dto.js';
@@ -30,8 +30,7 @@ export class UpdateConversationDto {
     description: 'Replaced whole; null turns both off.',
   })
   @IsOptional()
-  @ValidateNested()
-  @Type(() => TimersDto)
+  @IsNested(() => TimersDto)
   timers?: TimersDto | null;
 
   @ApiPropertyOptional({ enum: WANTED_STATES, description: 'Closed is final.' })
@@ -43,8 +42,7 @@ export class UpdateConversationDto {
 export class CloseConversationDto {
   @ApiPropertyOptional({ type: SystemMessageDto, description: 'A last word, said before it is closed.' })
   @IfGiven()
-  @ValidateNested()
-  @Type(() => SystemMessageDto)
+  @IsNested(() => SystemMessageDto)
   systemMessage?: SystemMessageDto;
 }
 
@@ -62,13 +60,11 @@ export class TransferConversationDto {
     description: 'Who takes over; the role is that of `from` unless another is asked for.',
   })
   @IsDefined()
-  @ValidateNested()
-  @Type(() => NewParticipantDto)
+  @IsNested(() => NewParticipantDto)
   to!: NewParticipantDto;
 
   @ApiPropertyOptional({ type: SystemMessageDto, description: 'Said when `to` is in and `from` still is.' })
   @IfGiven()
-  @ValidateNested()
-  @Type(() => SystemMessageDto)
+  @IsNested(() => SystemMessageDto)
   systemMessage?: SystemMessageDto;
 }

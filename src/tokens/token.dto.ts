@@ -1,6 +1,6 @@
+import { IsNested } from '../common/validation/nested.js';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsInt, IsObject, IsUUID, Matches, Max, Min, ValidateNested } from 'class-validator';
+import { IsInt, IsObject, IsUUID, Matches, Max, Min } from 'class-validator';
 import { IfGiven, isExternalId } from '../common/validation/text.js';
 import { Rule } from '../common/validation/rule.js';
 import { IdentitySummary } from '../identities/identity-summary.dto.js';
@@ -27,8 +27,7 @@ export class TokenOptionsDto {
   })
   @IfGiven()
   @IsObject()
-  @ValidateNested()
-  @Type(() => NewSessionDto)
+  @IsNested(() => NewSessionDto)
   session?: NewSessionDto;
 }
 

@@ -23,6 +23,13 @@ describe('fields', () => {
     expect(problem.errors).toEqual([{ field: 'colour', message: 'is not a known field' }]);
   });
 
+  it.each([
+    ['in a list', { participants: [[person(), person()]] }, 'participants'],
+    ['by itself', { participants: [person()], systemMessage: [{ body: 'Hello.' }] }, 'systemMessage'],
+  ])('400: a list where an object is wanted is refused: %s', async (_, body, field) => {
+    expectInvalid(await running.api.post('/v1/conversations', body, 400), field);
+  });
+
   it('400: an unknown field in a list is named with its whole path', async () => {
     const chat = supportChat();
     const participants = [chat.participants[0], { ...chat.participants[1], nick: 'B' }];

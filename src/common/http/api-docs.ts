@@ -21,6 +21,15 @@ export class TwilioFailureSchema {
   requestId!: string | null;
 }
 
+/** What a failure is about, where it is about something else than the request names. */
+export class ProblemIdentitySchema {
+  @ApiProperty({ format: 'uuid' }) id!: string;
+}
+
+export class ProblemConversationSchema extends ProblemIdentitySchema {
+  @ApiPropertyOptional({ type: String, nullable: true, description: '`CH…`' }) twilioSid?: string | null;
+}
+
 /** The body of every failure, RFC 9457. */
 export class ProblemSchema {
   @ApiProperty({ example: 'urn:convoke:error:validation_failed' }) type!: string;
@@ -32,6 +41,13 @@ export class ProblemSchema {
   @ApiProperty({ description: 'Also in X-Request-Id and in the log.' }) requestId!: string;
   @ApiPropertyOptional({ type: [FieldErrorSchema] }) errors?: FieldErrorSchema[];
   @ApiPropertyOptional({ type: TwilioFailureSchema }) twilio?: TwilioFailureSchema;
+  @ApiPropertyOptional({
+    type: ProblemConversationSchema,
+    description: 'That holds the externalRef, or that failed.',
+  })
+  conversation?: ProblemConversationSchema;
+  @ApiPropertyOptional({ type: ProblemIdentitySchema, description: 'That has the externalId.' })
+  identity?: ProblemIdentitySchema;
 }
 
 /** Failures that any authenticated route can answer. */

@@ -1,4 +1,4 @@
-import { ERROR_CATALOG, type ErrorCode } from '../../../../src/common/errors/error-catalog.js';
+import { ERROR_CATALOG } from '../../../../src/common/errors/error-catalog.js';
 import type { Problem } from '../../../../src/common/errors/problem.js';
 import { SchemaCheck, type OpenApiDocument } from '../../../support/openapi.js';
 import type { Answer, Ask } from './send.js';

@@ -35,8 +35,10 @@ export class Sender {
   send({ method, path, headers, body }: Ask): Promise<Answer> {
     const { hostname: host, port } = this.origin;
     const { agent } = this;
+    // Node would leave it out for GET, HEAD and DELETE, and the body would be read as another request.
+    const sent = body ? { ...headers, 'content-length': String(body.length) } : headers;
     return new Promise((resolve, reject) => {
-      const outgoing = request({ host, port, agent, method, path, headers }, (incoming) => {
+      const outgoing = request({ host, port, agent, method, path, headers: sent }, (incoming) => {
         const chunks: Buffer[] = [];
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
         incoming.on('error', reject);

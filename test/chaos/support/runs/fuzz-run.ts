@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { OpenApiDocument } from '../../../support/openapi.js';
 import { routesOf } from '../../../support/openapi.js';
 import { AnswerCheck } from '../fuzz/check.js';
@@ -39,6 +40,7 @@ class FuzzRun {
   private readonly succeeded = new Set<string>();
   private asked = 0;
   private slowestMs = 0;
+  private slowest = '';
 
   constructor(
     private readonly world: World,
@@ -53,7 +55,9 @@ class FuzzRun {
     const document = (await response.json()) as OpenApiDocument;
     const check = new AnswerCheck(document);
     const { pid } = this.world.replicas[0]!;
+    await this.untilReady();
     await Promise.all(Array.from({ length: CALLERS }, (_, n) => this.call(n, document, check)));
+    await this.untilSettled();
     this.sender.close();
     if (this.world.replicas[0]?.pid !== pid) this.note('the process', 'died');
     const operations = routesOf(document).map(({ operation }) => operation.operationId);
@@ -72,7 +76,7 @@ class FuzzRun {
       const ask = requests.next(BROKEN_SHARE);
       const startedAt = performance.now();
       const answer = await this.sender.send(ask).catch((error: unknown) => String(error));
-      this.slowestMs = Math.max(this.slowestMs, performance.now() - startedAt);
+      this.timed(performance.now() - startedAt, ask);
       if (typeof answer === 'string') {
         this.note(answer, shownAsk(ask));
         continue;
@@ -83,10 +87,43 @@ class FuzzRun {
     }
   }
 
+  /** Until the default chat service has been made known at Twilio, with its roles. */
+  private async untilReady(): Promise<void> {
+    const body = Buffer.from('{"participants":[{"kind":"customer","externalId":"first"}]}');
+    const headers = { ...this.headers, 'content-type': 'application/json', prefer: 'wait=30' };
+    const ask = { route: null, method: 'POST', path: '/v1/conversations', headers, body, broken: [] };
+    const answer = await this.sender.send(ask);
+    if (answer.status !== 201) this.note(`the first conversation: ${answer.text}`, shownAsk(ask));
+  }
+
+  /** Nothing that was accepted may be left behind. */
+  private async untilSettled(): Promise<void> {
+    const path = '/v1/reconciliation';
+    const ask = { route: null, method: 'GET', path, headers: this.headers, broken: [] };
+    const until = Date.now() + this.world.settings.boundMs;
+    for (;;) {
+      const { text } = await this.sender.send(ask);
+      const behind = (JSON.parse(text) as { data: unknown[] }).data;
+      if (behind.length === 0) return;
+      if (Date.now() > until) return this.note(`${behind.length} left behind`, JSON.stringify(behind));
+      await pause(250);
+    }
+  }
+
+  private get headers(): Record<string, string> {
+    return { authorization: `Bearer ${this.world.apiKey}` };
+  }
+
   private count({ route, broken }: Ask, { status }: Answer): void {
     const what = `${broken.length > 0 ? 'broken' : 'well meant'} ${status}`;
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
     if (route && status < 300) this.succeeded.add(route.operation.operationId);
+  }
+
+  private timed(tookMs: number, ask: Ask): void {
+    if (tookMs < this.slowestMs) return;
+    this.slowestMs = tookMs;
+    this.slowest = shownAsk(ask);
   }
 
   private note(problem: string, shown: string): void {
@@ -104,7 +141,7 @@ class FuzzRun {
         `fuzz: seed ${seed}; ${this.asked} requests by ${CALLERS} callers`,
         `  answered: ${counts.map(([what, n]) => `${what} × ${n}`).join(', ')}`,
         `  operations that have succeeded: ${succeeded} of ${operations}`,
-        `  slowest answer: ${Math.round(this.slowestMs)} ms`,
+        `  slowest answer: ${Math.round(this.slowestMs)} ms, of ${this.slowest}`,
         ...discrepancies.map((text) => `  ✗ ${text}`),
         this.found.size === 0
           ? '  0 discrepancies: no failure of ours, no hang, every answer as documented'

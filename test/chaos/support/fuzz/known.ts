@@ -4,6 +4,8 @@ import type { Answer, Ask } from './send.js';
 /** Names of one collection that are remembered. */
 const REMEMBERED_MAX = 40;
 
+const NAMED_BY_ID_ALONE = ['/v1/services', '/v1/api-keys'];
+
 type Item = Record<string, unknown>;
 
 /** What the answers have told until now: by it later requests name what there is. */
@@ -13,7 +15,7 @@ export class Known {
   /** Our id, by each other name of the same thing. */
   private readonly idOf = new Map<string, string>();
   readonly etags = new Map<string, string>();
-  readonly cursors: string[] = [];
+  private readonly cursors = new Map<string, string>();
   readonly keys: string[] = [];
   readonly refreshTokens: string[] = [];
   readonly roles: string[] = [];
@@ -29,16 +31,23 @@ export class Known {
     return names.length === 0 ? undefined : random.pick(names);
   }
 
+  /** Of the list under this path. */
+  cursorOf(path: string): string | undefined {
+    return this.cursors.get(path);
+  }
+
   /** Takes in what an answer shows. */
   learn({ route, path, method }: Ask, { status, headers, text }: Answer): void {
     const [plain = ''] = path.split('?');
+    if (route?.path.endsWith('}') && (status === 404 || (method === 'DELETE' && status === 204)))
+      this.forget(collectionOf(route.path, plain), decoded(plain.split('/').at(-1) ?? ''));
     if (typeof headers.etag === 'string') this.etags.set(plain, headers.etag);
     if (!route || status >= 300 || !/json$/.test(String(headers['content-type']).split(';')[0] ?? '')) return;
     const body = parsed(text);
     if (body === null) return;
     if (method === 'DELETE') return;
     const cursor = body['nextCursor'];
-    if (typeof cursor === 'string') remember(this.cursors, cursor);
+    if (typeof cursor === 'string') this.cursors.set(plain, cursor);
     const collection = collectionOf(route.path, plain);
     // Those that are listed include the one that the run itself needs.
     if (collection === '/v1/api-keys' && method !== 'POST') return;
@@ -47,10 +56,12 @@ export class Known {
   }
 
   private take(collection: string, item: Item): void {
-    const { id, twilioSid, externalId, key, session, friendlyName, permissions } = item;
+    const { id, twilioSid, key, session, friendlyName, permissions } = item;
     const own = typeof id === 'string' ? id : twilioSid;
     if (typeof own !== 'string') return this.takeSession(session);
-    for (const name of [id, twilioSid, externalId, (item['identity'] as Item | null)?.['externalId']]) {
+    const bySid = !NAMED_BY_ID_ALONE.includes(collection);
+    const person = collection.endsWith('/participants') ? (item['identity'] as Item | null) : null;
+    for (const name of [id, bySid ? twilioSid : null, person?.['externalId']]) {
       if (typeof name === 'string') this.name(collection, name, own);
     }
     if (typeof key === 'string') remember(this.apiKeys, key);
@@ -69,6 +80,13 @@ export class Known {
     const { id, refreshToken } = (session ?? {}) as Item;
     if (typeof id === 'string') this.name('/v1/token-sessions', id, id);
     if (typeof refreshToken === 'string') remember(this.refreshTokens, refreshToken);
+  }
+
+  private forget(collection: string, name: string): void {
+    const key = this.canonical(collection);
+    const id = this.idOf.get(name) ?? name;
+    const left = this.names(key).filter((other) => (this.idOf.get(other) ?? other) !== id);
+    this.collections.set(key, left);
   }
 
   private name(collection: string, name: string, id: string): void {

@@ -108,7 +108,11 @@ export class Requests {
   }
 
   private queryOf(parameters: Parameter[], path: string): string {
-    const given = parameters.filter(({ required }) => required || this.random.chance(0.3));
+    const given = parameters.filter(
+      ({ name, required }) =>
+        required ||
+        (this.random.chance(0.3) && (name !== 'cursor' || this.known.cursorOf(path) !== undefined)),
+    );
     const pairs = given.map(({ name, schema }): [string, string] => [
       name,
       String(this.values.of(schema as Schema, path, name)),

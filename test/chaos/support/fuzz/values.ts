@@ -27,6 +27,8 @@ export interface Schema {
 
 type Hint = () => unknown;
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** Makes values that fit a schema, and that mean something where the name of the field says what. */
 export class Values {
   constructor(
@@ -135,15 +137,22 @@ export class Values {
     const { random, known } = this;
     const chat = /^\/v1\/conversations\/[^/]+/.exec(path)?.[0] ?? '';
     const person = () => known.pick(random, `${chat}/participants`);
+    const inPath = (place: string): string | undefined => {
+      const name = path.split(`/${place}/`)[1];
+      return name === undefined ? undefined : decodeURIComponent(name);
+    };
+    const id = (collection: string) => {
+      const ids = known.names(collection).filter((name) => UUID.test(name));
+      return ids.length === 0 ? undefined : random.pick(ids);
+    };
     const number = () => `+1555${random.between(1_000_000, 9_999_999)}`;
     const serviceRole = () => random.pick(['service user', 'service admin']);
     return {
-      externalId: () => (path.includes('/by-external-id/') ? undefined : this.name('person')),
-      externalRef: () =>
-        path.includes('/by-ref/') ? decodeURIComponent(path.split('/').at(-1) ?? '') : this.name('case'),
-      identityId: () => known.pick(random, '/v1/identities'),
+      externalId: () => inPath('by-external-id') ?? this.name('person'),
+      externalRef: () => inPath('by-ref') ?? this.name('case'),
+      identityId: () => id('/v1/identities'),
       conversationId: () => known.pick(random, '/v1/conversations'),
-      serviceId: () => known.pick(random, '/v1/services'),
+      serviceId: () => id('/v1/services'),
       conversation: () => known.pick(random, '/v1/conversations'),
       from: person,
       author: person,
@@ -160,7 +169,7 @@ export class Values {
       closed: () => random.pick(['PT10M', 'P1D', 'PT0S', null]),
       refreshToken: () => (known.refreshTokens.length === 0 ? undefined : random.pick(known.refreshTokens)),
       permission: () => random.pick(['sendMessage', 'sendMediaMessage', 'editOwnMessage', 'editAnyMessage']),
-      cursor: () => (known.cursors.length === 0 ? undefined : random.pick(known.cursors)),
+      cursor: () => known.cursorOf(path) ?? '',
       jwksUrl: () => 'https://login.example.com/.well-known/jwks.json',
       body: () => random.pick(['Hello.', 'Grüße 👋', 'a'.repeat(1600)]),
     };

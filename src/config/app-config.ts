@@ -15,6 +15,8 @@ export class AppConfig {
     accountSid: string;
     apiKeySid: string;
     apiKeySecret: string;
+    /** Signs access tokens. */
+    signingKey: Readonly<{ sid: string; secret: string }>;
     authToken: string | null;
     defaultChatServiceSid: string;
     baseUrl: string | null;
@@ -56,6 +58,10 @@ export class AppConfig {
       accountSid: env.TWILIO_ACCOUNT_SID,
       apiKeySid: env.TWILIO_API_KEY_SID,
       apiKeySecret: env.TWILIO_API_KEY_SECRET,
+      signingKey: Object.freeze({
+        sid: env.TWILIO_SIGNING_KEY_SID ?? env.TWILIO_API_KEY_SID,
+        secret: env.TWILIO_SIGNING_KEY_SECRET ?? env.TWILIO_API_KEY_SECRET,
+      }),
       authToken: env.TWILIO_AUTH_TOKEN ?? null,
       defaultChatServiceSid: env.TWILIO_CHAT_SERVICE_SID,
       baseUrl: env.TWILIO_API_BASE_URL ?? null,

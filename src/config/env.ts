@@ -76,6 +76,14 @@ export class Env {
   /** Required. Its secret. */
   @IsString() @MinLength(16) TWILIO_API_KEY_SECRET!: string;
 
+  /** Another API key of the account, which then signs access tokens in place of the one above: while keys are rotated. */
+  @IsOptional()
+  @Matches(/^SK[0-9a-fA-F]{32}$/, { message: 'must be an API key sid (SK and 32 hexadecimal digits)' })
+  TWILIO_SIGNING_KEY_SID?: string;
+
+  /** Its secret; both or neither. */
+  @IsOptional() @IsString() @MinLength(16) TWILIO_SIGNING_KEY_SECRET?: string;
+
   /** Checks webhook signatures (Twilio signs with the account's token, not with an API key). */
   @IsOptional() @IsString() @MinLength(16) TWILIO_AUTH_TOKEN?: string;
 
@@ -186,6 +194,9 @@ function crossChecks(env: Env): string[] {
   if (env.NODE_ENV === 'production' && env.JWKS_ALLOWED_PRIVATE_HOSTS && !env.ALLOW_SANDBOX) {
     problems.push('JWKS_ALLOWED_PRIVATE_HOSTS: not in production, unless ALLOW_SANDBOX=true');
   }
+  if ((env.TWILIO_SIGNING_KEY_SID === undefined) !== (env.TWILIO_SIGNING_KEY_SECRET === undefined)) {
+    problems.push('TWILIO_SIGNING_KEY_SID: goes with TWILIO_SIGNING_KEY_SECRET, both or neither');
+  }
   if (env.LEASE_MS < env.TWILIO_CALL_TIMEOUT_MS + LEASE_MARGIN_MS) {
     problems.push(`LEASE_MS: must exceed TWILIO_CALL_TIMEOUT_MS by at least ${LEASE_MARGIN_MS}`);
   }
@@ -225,6 +236,8 @@ export const ENV_NAMES = [
   'TWILIO_ACCOUNT_SID',
   'TWILIO_API_KEY_SID',
   'TWILIO_API_KEY_SECRET',
+  'TWILIO_SIGNING_KEY_SID',
+  'TWILIO_SIGNING_KEY_SECRET',
   'TWILIO_AUTH_TOKEN',
   'TWILIO_CHAT_SERVICE_SID',
   'TWILIO_API_BASE_URL',

@@ -20,6 +20,9 @@ export interface SandboxConfig {
   authToken: string;
   apiKeySid: string;
   apiKeySecret: string;
+  /** A second key of the account, while keys are rotated; null: there is none. */
+  secondApiKeySid: string | null;
+  secondApiKeySecret: string | null;
   /** The account's default service: there from the start, and again after each reset. */
   chatServiceSid: string;
   messagingServiceSid: string;
@@ -42,6 +45,8 @@ export function defaultConfig(): SandboxConfig {
     host: '127.0.0.1',
     port: 0,
     ...SANDBOX_DEFAULTS,
+    secondApiKeySid: null,
+    secondApiKeySecret: null,
     messagingServiceSid: DEFAULT_MESSAGING_SERVICE_SID,
     dataDir: null,
     compactBytes: 64 * 1024 * 1024,
@@ -86,6 +91,8 @@ export function configFromEnvironment(environment: NodeJS.ProcessEnv = process.e
     authToken: text('SANDBOX_AUTH_TOKEN', defaults.authToken),
     apiKeySid: sid('SANDBOX_API_KEY_SID', 'SK', defaults.apiKeySid),
     apiKeySecret: text('SANDBOX_API_KEY_SECRET', defaults.apiKeySecret),
+    secondApiKeySid: sid('SANDBOX_SECOND_API_KEY_SID', 'SK', '') || null,
+    secondApiKeySecret: text('SANDBOX_SECOND_API_KEY_SECRET', '') || null,
     chatServiceSid: sid('SANDBOX_CHAT_SERVICE_SID', 'IS', defaults.chatServiceSid),
     messagingServiceSid: sid('SANDBOX_MESSAGING_SERVICE_SID', 'MG', defaults.messagingServiceSid),
     dataDir: read<string | null>('SANDBOX_DATA_DIR', null, (t) => t, ''),
@@ -97,4 +104,12 @@ export function configFromEnvironment(environment: NodeJS.ProcessEnv = process.e
   };
   if (problems.length > 0) throw new Error(`The sandbox cannot start:\n  ${problems.join('\n  ')}`);
   return config;
+}
+
+/** The secret of each API key of the account, by its sid. */
+export function apiKeysOf(config: SandboxConfig): Map<string, string> {
+  const { apiKeySid, apiKeySecret, secondApiKeySid, secondApiKeySecret } = config;
+  const keys = new Map([[apiKeySid, apiKeySecret]]);
+  if (secondApiKeySid !== null && secondApiKeySecret !== null) keys.set(secondApiKeySid, secondApiKeySecret);
+  return keys;
 }

@@ -1,12 +1,13 @@
-import type { SandboxConfig } from '../config.js';
+import { apiKeysOf, type SandboxConfig } from '../config.js';
 
 /** HTTP Basic with the account's sid and token, or with an API key's sid and secret. */
 export class Authentication {
   private readonly accepted: ReadonlySet<string>;
 
-  constructor({ accountSid, authToken, apiKeySid, apiKeySecret }: SandboxConfig) {
+  constructor(config: SandboxConfig) {
+    const keys = [...apiKeysOf(config)].map((pair) => pair.join(':'));
     this.accepted = new Set(
-      [`${accountSid}:${authToken}`, `${apiKeySid}:${apiKeySecret}`].map((text) =>
+      [`${config.accountSid}:${config.authToken}`, ...keys].map((text) =>
         Buffer.from(text).toString('base64'),
       ),
     );

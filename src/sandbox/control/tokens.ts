@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { SandboxConfig } from '../config.js';
+import { apiKeysOf, type SandboxConfig } from '../config.js';
 import type { Store } from '../store/store.js';
 
 export interface TokenVerdict {
@@ -36,11 +36,12 @@ export function verifyToken(token: string, config: SandboxConfig, store: Store, 
     expiresAt: typeof exp === 'number' ? new Date(exp * 1000).toISOString() : null,
     reason: null,
   };
+  const secret = apiKeysOf(config).get(String(claims?.iss));
   const reason =
     head === undefined || claims === undefined || signature === undefined || rest.length > 0
       ? 'malformed'
-      : (signatureFault(head, `${header}.${payload}`, signature, config) ??
-        claimsFault(claims, config, now) ??
+      : (signatureFault(head, `${header}.${payload}`, signature, secret ?? config.apiKeySecret) ??
+        (secret === undefined ? 'issuer' : claimsFault(claims, config, now)) ??
         grantFault(verdict, store));
   return { ...verdict, valid: reason === null, reason };
 }
@@ -58,19 +59,18 @@ function signatureFault(
   head: { alg?: string; cty?: string },
   signed: string,
   signature: string,
-  { apiKeySecret }: SandboxConfig,
+  secret: string,
 ): string | null {
   const hash = HASHES[head.alg ?? ''];
   if (hash === undefined) return 'algorithm';
   if (head.cty !== 'twilio-fpa;v=1') return 'content type';
-  const expected = createHmac(hash, apiKeySecret).update(signed).digest();
+  const expected = createHmac(hash, secret).update(signed).digest();
   const given = Buffer.from(signature, 'base64url');
   return given.length === expected.length && timingSafeEqual(given, expected) ? null : 'signature';
 }
 
-function claimsFault(claims: Claims, { accountSid, apiKeySid }: SandboxConfig, now: number): string | null {
-  const { iss, sub, iat, exp, nbf } = claims;
-  if (iss !== apiKeySid) return 'issuer';
+function claimsFault(claims: Claims, { accountSid }: SandboxConfig, now: number): string | null {
+  const { sub, iat, exp, nbf } = claims;
   if (sub !== accountSid) return 'subject';
   if (typeof exp !== 'number') return 'expiry missing';
   const seconds = now / 1000;

@@ -127,6 +127,12 @@ describe('POST /v1/identities/{identity}/erase', () => {
     expect(list.data.map((message: { author: object }) => message.author)).toContainEqual({
       type: 'identity',
     });
+    const { body: transcript } = await running.api.get(`${open.path}/transcript`, 200);
+    expect(transcript.messages.map((message: { author: object }) => message.author)).toContainEqual({
+      type: 'identity',
+      kind: null,
+      erased: true,
+    });
     expect(await placesOf(running, who.externalId)).toEqual([]);
   });
 

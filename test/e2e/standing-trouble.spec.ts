@@ -175,3 +175,21 @@ describe('Who is erased', () => {
     await expectNowhere(who);
   });
 });
+
+describe('With credentials that Twilio refuses', () => {
+  it.each(['suspend', 'erase'])(
+    '502 upstream_auth_failed for %s; it is kept, and goes on when they are mended',
+    async (what) => {
+      const chat = await provision(running.api);
+      await running.sandbox.fault(
+        { method: 'DELETE', path: '/Participants/MB', probability: 1 },
+        { type: 'status', status: 401, code: 20003 },
+      );
+      const path = `/v1/identities/${chat.bob.identity!.id}/${what}`;
+      expectProblem(await running.api.post(path, undefined, 502, PATIENT), 'upstream_auth_failed');
+      await running.sandbox.clearFaults();
+      await eventually(async () => expect(await namesIn(running, chat)).toEqual(['Ada']), 20_000);
+      await eventually(() => running.api.post(path, undefined, 200), 20_000);
+    },
+  );
+});

@@ -136,7 +136,8 @@ const FORGET = `
     select p.id, p.address from participants p, fence where p.conversation_id = fence.id and p.identity_id = $3::uuid),
   people as (
     update participants p
-    set address = null, projected_address = null, attributes = '{}', failure = null, updated_at = now(),
+    set address = null, projected_address = null, attributes = '{}', failure = null,
+      updated_at = case when p.state = 'removed' then p.updated_at else now() end,
       state = case when c.state <> 'closed' and p.state in ('pending', 'joined', 'removing') then 'removed'
         else p.state end
     from before, conversations c where p.id = before.id and c.id = p.conversation_id

@@ -79,13 +79,13 @@ export class Forgetting {
     const closed = work.view.conversation.state === 'closed';
     const ids = new Set(people.map(({ participant }) => participant.id));
     for (const { participant, identity } of people) {
-      const left = !closed && isIn(participant) ? { state: 'removed' as const } : {};
-      const nothing = { address: null, projectedAddress: null, attributes: {}, failure: null };
-      work.change(participant, { ...nothing, ...left });
+      if (!closed && isIn(participant)) work.change(participant, { state: 'removed' });
+      Object.assign(participant, { address: null, projectedAddress: null, attributes: {}, failure: null });
       if (identity) Object.assign(identity, { externalId: null, displayName: null, status: 'erased' });
     }
     for (const message of work.messages)
-      if (ids.has(message.authorId ?? '')) work.change(message, { body: '', attributes: {}, mediaSid: null });
+      if (ids.has(message.authorId ?? ''))
+        Object.assign(message, { body: '', attributes: {}, mediaSid: null });
     for (const wish of work.wishes) wish.instance = `/v1/conversations/${lease.id}`;
     return endWith(204, null);
   }

@@ -5,13 +5,14 @@ import type { At, MessageChange, MessagePage, UpstreamMessage } from '../../twil
 import { refuse } from '../chat-calls.js';
 import type { Attempt } from '../conversation-work.js';
 import type { ViewedParticipant } from '../conversation.dto.js';
-import { RESERVED_ATTRIBUTE, splitAttributes } from '../messages/message.entity.js';
+import {
+  ERASED_AUTHOR,
+  ERASED_BODY,
+  RESERVED_ATTRIBUTE,
+  splitAttributes,
+} from '../messages/message.entity.js';
 import type { ErasedMessages } from './departure-rows.js';
 import { ForgettingStore } from './forgetting-store.js';
-
-/** What stands in place of an author and of a body: Twilio is not known to take an empty one. */
-export const ERASED_AUTHOR = 'erased';
-export const ERASED_BODY = '[erased]';
 
 const PAGE_SIZE = 100;
 /** Messages of one conversation that are changed at once: Twilio allows 30 changes a second. */

@@ -27,6 +27,10 @@ export class MessageEntity {
 /** The key within a message's attributes at Twilio that is ours; callers neither set nor see it. */
 export const RESERVED_ATTRIBUTE = 'convoke';
 
+/** What stands in place of author and body once the author was erased: Twilio is not known to take an empty one. */
+export const ERASED_AUTHOR = 'erased';
+export const ERASED_BODY = '[erased]';
+
 /** A message's attributes as Twilio gets them: the caller's, and our id, by which it is found again. */
 export function twilioAttributes(message: MessageEntity): string {
   const mark = { id: message.id, ...(message.authorId === null && { type: 'system' }) };

@@ -2,7 +2,7 @@ import { In, type DataSource } from 'typeorm';
 import { IdentityEntity } from '../../identities/identity.entity.js';
 import type { UpstreamMessage } from '../../twilio/twilio.types.js';
 import type { ViewedParticipant } from '../conversation.dto.js';
-import { ERASED_AUTHOR } from '../departures/message-eraser.js';
+import { ERASED_AUTHOR } from '../messages/message.entity.js';
 import { TranscriptAuthor, type Author } from './transcript.dto.js';
 
 const ADDRESS = /^(\w+:)?\+\d+$/;

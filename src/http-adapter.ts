@@ -61,7 +61,7 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
   instance.removeContentTypeParser('text/plain');
   addLinesParser(instance);
   addHooks(instance);
-  allowOrigins(instance, config.corsOrigins, BROWSER_ROUTES);
+  allowOrigins(instance, config.corsOrigins, BROWSER_ROUTES, sendProblem);
   // An expectation that is not understood may be ignored (RFC 9110); Node would answer 417 with an empty body.
   instance.server.on('checkExpectation', (request, reply) => {
     instance.server.emit('request', request, reply);

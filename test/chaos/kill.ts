@@ -4,11 +4,11 @@ import { LONG, numbersFrom } from './support/world/settings.js';
 
 const { kills, freezes, actors, lease, timeout, round, ...given } = numbersFrom({
   kills: 200,
-  freezes: 24,
+  freezes: 16,
   actors: LONG.actors,
   lease: LONG.leaseMs,
   timeout: LONG.callTimeoutMs,
-  round: 25,
+  round: 40,
 });
 stopWithSignals();
 const settings = { ...LONG, ...given, actors, leaseMs: lease, callTimeoutMs: timeout };

@@ -1,6 +1,7 @@
 import request from 'supertest';
 import { describe, expect, it } from 'vitest';
 import { useApp } from '../support/app.js';
+import { expectProblem } from '../support/problems.js';
 import { openSession } from '../support/token-sessions.js';
 
 const ORIGIN = 'https://app.example.com';
@@ -50,6 +51,11 @@ describe.each(BROWSER_ROUTES)('%s for a page', (path) => {
     expect(response.headers['vary']).toContain('Origin');
     const posted = await request(running.server).post(path).set('origin', origin).send({});
     expect(allowedOrigin(posted)).toBeUndefined();
+  });
+
+  it('400: a question with a body that is no JSON is refused in the form of every failure', async () => {
+    const asked = preflight(path, ORIGIN).set('content-type', 'application/json');
+    expectProblem(await asked.send('{'), 'malformed_json');
   });
 
   it('may read failures too, and when to come again', async () => {

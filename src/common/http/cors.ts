@@ -1,16 +1,18 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
 
 /** How long a browser may keep the answer to its question whether it may call, in seconds. */
 const PREFLIGHT_MAX_AGE = '600';
 
 /**
  * Lets pages of exactly these origins call these routes (POST, without cookies), and no page any other route: a browser
- * hands on only what carries its page's origin. Callers that are no browsers are not concerned.
+ * hands on only what carries its page's origin. Callers that are no browsers are not concerned. `errorHandler` answers
+ * for the routes that are added here: they are Fastify's own, and it would answer in its own form.
  */
 export function allowOrigins(
   instance: FastifyInstance,
   origins: readonly string[],
   routes: readonly string[],
+  errorHandler: RouteShorthandOptions['errorHandler'],
 ): void {
   const allowed = new Set(origins);
   const opened = new Set<string | undefined>(routes);
@@ -19,7 +21,7 @@ export function allowOrigins(
     done();
   });
   for (const route of routes) {
-    instance.options(route, (_request, reply) => {
+    instance.options(route, { errorHandler }, (_request, reply) => {
       reply.header('allow', 'POST, OPTIONS').status(204).send();
     });
   }

@@ -43,6 +43,7 @@ class KillRun {
   private readonly load: Load;
   private readonly hits = new Map<string, number>();
   private readonly discrepancies: string[] = [];
+  private readonly starts = new Map<Replica, Promise<void>>();
   private randomKills = 0;
   private turns = 0;
   private freezeTurns = 0;
@@ -101,11 +102,13 @@ class KillRun {
     const frozen = Math.ceil((plan.freezes * until) / Math.max(1, plan.kills));
     while (this.kills < until || this.freezes < frozen) {
       await pause(random.between(0, 250));
-      const replica = random.pick(world.replicas);
-      if (this.freezes < frozen && replica.up) await this.freezeOne(replica);
+      const replica = await this.victim();
+      const due = this.freezes * until < frozen * this.kills || this.kills >= until;
+      if (due && this.freezes < frozen) await this.freezeOne(replica);
       else if (this.kills < until) await this.kill(replica);
-      for (const one of world.replicas) if (one.baseUrl === null) await one.start();
+      for (const one of world.replicas) if (one.baseUrl === null) void this.startAgain(one);
     }
+    await Promise.all(this.starts.values());
     for (const replica of world.replicas) await replica.awake();
     await world.clearFaults();
     await this.load.finish();
@@ -114,6 +117,21 @@ class KillRun {
     this.discrepancies.push(...settling.discrepancies, ...(await judge(world, this.recorder)));
     const done = `${this.kills} kills, ${this.freezes} freezes, ${this.recorder.chats.length} chats`;
     world.tell(`round ${this.rounds}: ${done}, ${this.discrepancies.length} discrepancies`);
+  }
+
+  /** Another one may be on its way up meanwhile: now and then none is there. */
+  private async victim(): Promise<Replica> {
+    for (;;) {
+      const up = this.world.replicas.filter((replica) => replica.up);
+      if (up.length > 0) return this.random.pick(up);
+      await pause(50);
+    }
+  }
+
+  private startAgain(replica: Replica): Promise<void> {
+    const start = this.starts.get(replica) ?? replica.start().finally(() => void this.starts.delete(replica));
+    this.starts.set(replica, start);
+    return start;
   }
 
   /** Some of what is sent lands late: after the caller has given up, and perhaps after somebody has looked. */
@@ -139,8 +157,8 @@ class KillRun {
       return replica.kill('at random');
     }
     const boundary = BOUNDARIES[this.turns++ % BOUNDARIES.length]!;
-    await this.at(replica, boundary, 'kill', async () => {
-      await replica.kill(boundary.name);
+    await this.at(boundary, 'kill', async (there) => {
+      await there.kill(boundary.name);
       return 'drop' as const;
     });
   }
@@ -151,7 +169,7 @@ class KillRun {
     const turn = this.freezeTurns++ % 4;
     if (turn % 2 === 1) return this.freeze(replica);
     const others = world.replicas.filter((other) => other !== replica);
-    await Promise.all(others.map((other) => other.awake()));
+    await Promise.all([...this.starts.values(), ...others.map((other) => other.awake())]);
     const zombie = new Zombie(world, random, replica, others);
     const scene = load.scene();
     if (turn === 0 && (await zombie.beforeItsRecord(scene))) this.hit(HOLDERS[0]);
@@ -165,33 +183,38 @@ class KillRun {
     const forMs = leaseMs + this.random.between(300, 2000) + looked;
     if (this.random.chance(0.25)) return replica.freeze(forMs, 'at random');
     const boundary = this.random.pick(FREEZING);
-    await this.at(replica, boundary, 'freeze', () => {
-      replica.freeze(forMs, boundary.name);
+    await this.at(boundary, 'freeze', (there) => {
+      there.freeze(forMs, boundary.name);
       return 'pass';
     });
   }
 
-  /** Waits until the replica gets there, and lets it happen. */
+  /** Waits until a replica gets there, and lets it happen to that one. */
   private async at(
-    replica: Replica,
     boundary: Boundary,
     what: string,
-    hit: () => Promise<'pass' | 'drop'> | 'pass' | 'drop',
+    hit: (there: Replica) => Promise<'pass' | 'drop'> | 'pass' | 'drop',
   ): Promise<void> {
-    const reached = new Promise<boolean>((resolve) => {
-      const late = setTimeout(() => resolve(false), REACHED_MS);
-      replica.arm(boundary.way, {
-        message: boundary.message,
-        moment: boundary.moment,
-        hit: async () => {
+    const { replicas } = this.world;
+    await new Promise<void>((resolve) => {
+      let taken = false;
+      const late = setTimeout(() => {
+        taken = true;
+        resolve();
+      }, REACHED_MS);
+      for (const replica of replicas) {
+        const trap = async (): Promise<'pass' | 'drop'> => {
+          if (taken || !replica.up) return 'pass';
+          taken = true;
           this.hit(`${what}: ${boundary.name}`);
-          const verdict = await hit();
+          const verdict = await hit(replica);
           clearTimeout(late);
-          resolve(true);
+          resolve();
           return verdict;
-        },
-      });
+        };
+        replica.arm(boundary.way, { message: boundary.message, moment: boundary.moment, hit: trap });
+      }
     });
-    if (!(await reached)) replica.disarm();
+    for (const replica of replicas) replica.disarm();
   }
 }

@@ -115,8 +115,12 @@ describe('commandOf', () => {
     expect(keyed({ url: '/v1/identities?x=2' })).toBe(keyed());
     expect(keyed({ headers: { 'idempotency-key': '"abc"' } })).toBe(keyed());
     expect(keyed({ url: '/v1/api-keys' })).not.toBe(keyed());
-    expect(keyed({ method: 'PUT' })).not.toBe(keyed());
     expect(keyed({ headers: { 'idempotency-key': 'abd' } })).not.toBe(keyed());
+  });
+
+  it.each(['PUT', 'PATCH', 'DELETE'])('does not look at the key of a %s', (method) => {
+    expect(keyed({ method })).toBeUndefined();
+    expect(keyed({ method, headers: { 'idempotency-key': '' } })).toBeUndefined();
   });
 
   it('hashes the body as JSON, and no body as null', () => {

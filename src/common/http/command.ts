@@ -61,7 +61,8 @@ const sha256 = (text: string): Buffer => createHash('sha256').update(text).diges
 
 export function commandOf(request: FastifyRequest): Command {
   const path = request.url.split('?', 1)[0] ?? '';
-  const key = idempotencyKeyOf(request.headers['idempotency-key']);
+  // What else changes something can be repeated by itself: there the header means nothing.
+  const key = request.method === 'POST' ? idempotencyKeyOf(request.headers['idempotency-key']) : null;
   return {
     requestId: request.id,
     instance: request.url,

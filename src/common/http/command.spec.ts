@@ -124,7 +124,8 @@ describe('commandOf', () => {
   });
 
   it('hashes the body as JSON, and no body as null', () => {
-    const hash = (body: unknown) => commandOf(request({ body })).requestHash.toString('hex');
+    const keyed = { headers: { 'idempotency-key': 'k' } };
+    const hash = (body: unknown) => commandOf(request({ ...keyed, body })).requestHash.toString('hex');
     expect(hash({ a: 1, b: 2 })).toBe(hash({ b: 2, a: 1 }));
     expect(hash({ a: 1 })).not.toBe(hash({ a: 2 }));
     expect(hash(undefined)).toBe(hash(null));

@@ -12,7 +12,7 @@ export interface Command {
   waitMs: number;
   /** Identifies method, path and Idempotency-Key together; null without a key. */
   idempotencyHash: Buffer | null;
-  /** Of the body as parsed JSON: the order of keys and white space do not count. */
+  /** Of the body as parsed JSON: the order of keys and white space do not count. Empty without a key. */
   requestHash: Buffer;
 }
 
@@ -57,6 +57,7 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? 'null';
 }
 
+const NO_HASH = Buffer.alloc(0);
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 export function commandOf(request: FastifyRequest): Command {
@@ -68,7 +69,7 @@ export function commandOf(request: FastifyRequest): Command {
     instance: request.url,
     waitMs: waitMsOf(request.headers.prefer),
     idempotencyHash: key === null ? null : sha256(`${request.method}\n${path}\n${key}`),
-    requestHash: sha256(canonicalJson(request.body ?? null)),
+    requestHash: key === null ? NO_HASH : sha256(canonicalJson(request.body ?? null)),
   };
 }
 

@@ -29,7 +29,7 @@ const findBy = (column: string, type: string): string => `
 const FIND = { id: findBy('id', 'uuid'), external_id: findBy('external_id', 'text') };
 
 /** Statements under way at once in this process, and people in each. */
-const LOOKUPS_AT_ONCE = 2;
+const LOOKUPS_AT_ONCE = 1;
 const LOOKUP_MOST = 200;
 
 /** How a person stands in a conversation `c`; the argument is SQL for our id of the identity. */

@@ -124,6 +124,13 @@ describe('TwilioError', () => {
     expect(answer(409, { code: 50416, message: `exists in ${OTHER}` }).message).toContain(OTHER);
   });
 
+  it('holds no half of a character, wherever Twilio or the bound cuts: Postgres would not record it', () => {
+    for (const said of [`${'x'.repeat(499)}🦉`, 'a\ud83d b', '\udd89']) {
+      expect(answer(400, { code: 50407, message: said }).message).not.toMatch(/\p{Cs}/u);
+    }
+    expect(answer(400, { code: 50407, message: 'an owl 🦉' }).message).toContain('an owl 🦉');
+  });
+
   it('survives bodies that are no error of Twilio', () => {
     for (const body of ['', 'null', '[]', '"text"', '{', '{"code":"abc","message":{}}', '{"code":1.5}']) {
       expect(answer(400, body)).toMatchObject({

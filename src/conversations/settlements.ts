@@ -12,7 +12,11 @@ import { ParticipantEntity } from './participants/participant.entity.js';
 /** The version of no row: with it, a statement that settles keeps the lease. */
 const KEEP = -1;
 
-/** Rows are named by arrays of ids besides: Postgres takes any JSON array to be a hundred rows long, and would read whole tables. */
+/**
+ * Rows are named by arrays of ids besides: Postgres takes any JSON array to be a hundred rows long, and would read whole
+ * tables. Conversations are locked in the order of their ids, as where leases are renewed: neither waits for the other in
+ * a ring.
+ */
 const SETTLE = `
   with given as materialized (
     select * from json_to_recordset($1::json) as g (conversation uuid, token uuid, new_state text, sid text, name text,
@@ -24,14 +28,17 @@ const SETTLE = `
   given_posts as materialized (
     select * from json_to_recordset($3::json) as g (id uuid, twilio_sid text, state text, failure jsonb,
       message_index integer, updated_at timestamptz)),
+  held as materialized (
+    select c.id from conversations c join given on c.id = given.conversation and c.lease_token = given.token
+    where c.id = any(array(select conversation from given))
+    order by c.id for no key update of c),
   fence as (
     update conversations c
     set state = new_state, twilio_sid = sid, friendly_name = name, attributes = new_attributes, timers = new_timers,
       failure = new_failure, deleted_at = deleted, updated_at = at,
       ${releaseColumns('given.seen', '$5', 'given.look_again', 'given.looked')}
     from given
-    where c.id = given.conversation and c.lease_token = given.token
-      and c.id = any(array(select conversation from given))
+    where c.id = given.conversation and c.lease_token = given.token and c.id = any(array(select id from held))
     returning c.id, c.version, c.lease_token),
   people as (
     update participants p

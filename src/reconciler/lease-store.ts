@@ -97,21 +97,28 @@ export class LeaseStore {
   /** False when the lease is another's. */
   readonly renew = async (lease: Lease): Promise<boolean> => (await this.renewAll([lease])).has(lease);
 
-  /** Renews leases of one table in one statement, and says which of them are still held. */
+  /**
+   * Renews leases of one table in one statement, and says which of them are still held. The rows are locked in the order
+   * of their ids, as where many are settled: neither waits for the other in a ring.
+   */
   async renewAll(leases: Lease[]): Promise<Set<Lease>> {
     const [first] = leases;
     if (!first) return new Set();
     const { table } = first.aggregate;
     const askedAt = performance.now();
-    const rows = await this.database.query<{ id: string }>(
+    const rows = await this.database.query<{ token: string; id: string }>(
       `lease.renew.${table}`,
-      `update ${table} t set due_at = now() + $3::float8 * interval '1 millisecond'
-      from unnest($1::uuid[], $2::uuid[]) as held (id, token)
-      where t.id = held.id and t.lease_token = held.token returning t.id`,
+      `with held as materialized (
+        select t.id from ${table} t
+        join unnest($1::uuid[], $2::uuid[]) as given (id, token) on t.id = given.id and t.lease_token = given.token
+        where t.id = any($1) order by t.id for no key update of t)
+      update ${table} t set due_at = now() + $3::float8 * interval '1 millisecond'
+      where t.id = any(array(select id from held)) returning t.id, t.lease_token as token`,
       [leases.map(({ id }) => id), leases.map(({ token }) => token), this.times.leaseMs],
     );
-    const ids = new Set(rows.map(({ id }) => id));
-    const held = leases.filter(({ id }) => ids.has(id));
+    // By both: a row that was seized in this process may be held here twice, and one sweep gives many rows one token.
+    const renewed = new Set(rows.map(({ id, token }) => `${id} ${token}`));
+    const held = leases.filter(({ id, token }) => renewed.has(`${id} ${token}`));
     for (const lease of held) lease.renewed(askedAt);
     return new Set(held);
   }

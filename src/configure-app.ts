@@ -6,7 +6,7 @@ import { AppModule } from './app.module.js';
 import type { AppConfig } from './config/app-config.js';
 import { createAdapter } from './http-adapter.js';
 import { NestLogger } from './nest-logger.js';
-import { serveOpenApi } from './openapi.js';
+import { serveOpenApi } from './openapi/serve.js';
 
 /**
  * The whole application, ready to listen: the same for the process, for quickstart and for tests. Rejects when it cannot

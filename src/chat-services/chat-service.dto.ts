@@ -109,6 +109,20 @@ export class UpdateChatServiceDto {
   tokenExchange?: TokenExchangeDto | null;
 }
 
+export class DefaultTimersResponse {
+  @ApiProperty({ type: String, nullable: true, example: 'PT1H' }) inactive!: string | null;
+  @ApiProperty({ type: String, nullable: true, example: 'P1D' }) closed!: string | null;
+}
+
+/** As it was set, and what follows where something was left out. */
+export class TokenExchangeResponse implements TokenExchange {
+  @ApiProperty({ example: 'https://login.example.com' }) issuer!: string;
+  @ApiProperty({ example: 'support-chat' }) audience!: string;
+  @ApiProperty({ example: 'https://login.example.com/.well-known/jwks.json' }) jwksUrl!: string;
+  @ApiProperty({ example: 'sub' }) externalIdClaim!: string;
+  @ApiProperty() createIdentities!: boolean;
+}
+
 export class ChatServiceResponse implements Pick<
   ChatServiceEntity,
   'id' | 'twilioSid' | 'shareDisplayNames'
@@ -118,9 +132,9 @@ export class ChatServiceResponse implements Pick<
   twilioSid!: string | null;
   @ApiProperty({ type: String, nullable: true }) friendlyName!: string | null;
   @ApiProperty({ description: 'Whether Twilio is told the names of people.' }) shareDisplayNames!: boolean;
-  @ApiProperty({ type: DefaultTimersDto, nullable: true })
-  defaultTimers!: { inactive: string | null; closed: string | null } | null;
-  @ApiProperty({ type: TokenExchangeDto, nullable: true }) tokenExchange!: TokenExchange | null;
+  @ApiProperty({ type: DefaultTimersResponse, nullable: true })
+  defaultTimers!: DefaultTimersResponse | null;
+  @ApiProperty({ type: TokenExchangeResponse, nullable: true }) tokenExchange!: TokenExchange | null;
   @ApiProperty({ format: 'date-time' }) createdAt!: string;
   @ApiProperty({ format: 'date-time' }) updatedAt!: string;
 

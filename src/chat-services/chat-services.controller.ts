@@ -21,6 +21,8 @@ export class ChatServicesController {
   @ApiOperation({
     operationId: 'createService',
     summary: 'Make a chat service, or adopt one that Twilio has',
+    description:
+      'With `friendlyName` one is made at Twilio, with Convoke’s preset roles; with `twilioSid` one that Twilio has is taken in.',
   })
   @ApiCommand()
   @ApiExamples(CreateChatServiceDto, {
@@ -50,7 +52,11 @@ export class ChatServicesController {
 
   @Get()
   @RequireScope('operator')
-  @ApiOperation({ operationId: 'listServices', summary: 'List the chat services, newest first' })
+  @ApiOperation({
+    operationId: 'listServices',
+    summary: 'List the chat services, newest first',
+    description: 'Of this deployment of Convoke, for operators.',
+  })
   @ApiResponse({ status: 200, type: pageOf(ChatServiceResponse) })
   @ApiFailures('validation_failed', 'missing_scope')
   async list(@Query() query: PageQuery): Promise<Page<ChatServiceResponse>> {
@@ -60,7 +66,11 @@ export class ChatServicesController {
 
   @Get(':id')
   @RequireScope('admin', 'operator')
-  @ApiOperation({ operationId: 'getService', summary: 'Read a chat service' })
+  @ApiOperation({
+    operationId: 'getService',
+    summary: 'Read a chat service',
+    description: 'An admin reads his own, an operator any.',
+  })
   @ApiResponse({ status: 200, type: ChatServiceResponse })
   @ApiFailures('missing_scope', 'not_found')
   async get(@CallerOf() caller: Caller, @Param('id') id: string): Promise<Reply> {
@@ -69,7 +79,11 @@ export class ChatServicesController {
 
   @Patch(':id')
   @RequireScope('admin', 'operator')
-  @ApiOperation({ operationId: 'updateService', summary: 'Change the settings of a chat service' })
+  @ApiOperation({
+    operationId: 'updateService',
+    summary: 'Change the settings of a chat service',
+    description: 'The settings alone: Twilio cannot rename a chat service. What is left out stays.',
+  })
   @ApiIfMatch()
   @ApiExamples(UpdateChatServiceDto, {
     set: { defaultTimers: { inactive: 'PT1H', closed: 'P1D' } },

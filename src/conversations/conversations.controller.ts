@@ -81,6 +81,8 @@ export class ConversationsController {
   @ApiOperation({
     operationId: 'provisionConversation',
     summary: 'Provision a conversation: people, roles and a system message in one call',
+    description:
+      'People who are not known yet are made known. The chat exists once and whole, whatever happens on the way: when Twilio refuses a part of it for good, what was made is taken back, the conversation is `failed`, and its `externalRef` is free again.',
   })
   @ApiCommand()
   @ApiExamples(ProvisionConversationDto, PROVISION_EXAMPLES)
@@ -101,6 +103,8 @@ export class ConversationsController {
   @ApiOperation({
     operationId: 'provisionConversationByRef',
     summary: 'Provision the conversation of a case, or get the one that exists, unchanged',
+    description:
+      'However many callers race, one conversation is made, and each of them gets it. One that is being provisioned is waited for.',
   })
   @ApiParam({
     name: 'externalRef',
@@ -129,7 +133,11 @@ export class ConversationsController {
 
   @Get()
   @RequireScope('conversations:read')
-  @ApiOperation({ operationId: 'listConversations', summary: 'List conversations, newest first' })
+  @ApiOperation({
+    operationId: 'listConversations',
+    summary: 'List conversations, newest first',
+    description: 'The filters may be combined. Failed ones stay listed for 30 days.',
+  })
   @ApiResponse({ status: 200, type: pageOf(ConversationResponse) })
   @ApiFailures('validation_failed', 'missing_scope')
   list(
@@ -141,7 +149,11 @@ export class ConversationsController {
 
   @Get(':conversation')
   @RequireScope('conversations:read')
-  @ApiOperation({ operationId: 'getConversation', summary: 'Read a conversation, by id or CH…' })
+  @ApiOperation({
+    operationId: 'getConversation',
+    summary: 'Read a conversation, by id or CH…',
+    description: 'With its participants, as they are wanted, and the system message it began with.',
+  })
   @ApiResponse({ status: 200, type: ConversationResponse })
   @ApiFailures('malformed_request', 'missing_scope', 'not_found', 'uri_too_long')
   async get(@CallerOf() caller: Caller, @Param('conversation') conversation: string): Promise<Reply> {
@@ -151,7 +163,12 @@ export class ConversationsController {
   @Patch(':conversation')
   @UseInterceptors(AnswersEtag)
   @RequireScope('conversations:write')
-  @ApiOperation({ operationId: 'updateConversation', summary: 'Change a conversation; closed is final' })
+  @ApiOperation({
+    operationId: 'updateConversation',
+    summary: 'Change a conversation; closed is final',
+    description:
+      'Closed is final: nothing but deleting is possible after that. With `If-Match` only the version that was read is changed.',
+  })
   @ApiCommand({ idempotencyKey: false })
   @ApiIfMatch()
   @ApiExamples(UpdateConversationDto, {
@@ -174,7 +191,12 @@ export class ConversationsController {
   @Delete(':conversation')
   @HttpCode(204)
   @RequireScope('conversations:write')
-  @ApiOperation({ operationId: 'deleteConversation', summary: 'Delete a conversation, at Twilio too' })
+  @ApiOperation({
+    operationId: 'deleteConversation',
+    summary: 'Delete a conversation, at Twilio too',
+    description:
+      'It does not wait for other commands: it ends them, and what provisions it. Gone for reads at once. 204 when Twilio has confirmed it; sent again before that, it waits for the same deletion. Its `externalRef` is free only then.',
+  })
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 202, description: 'Gone for reads; Twilio has not confirmed yet.' })
   @ApiResponse({ status: 204 })
@@ -191,7 +213,12 @@ export class ConversationsController {
   @UseInterceptors(AnswersEtag)
   @HttpCode(200)
   @RequireScope('conversations:write')
-  @ApiOperation({ operationId: 'closeConversation', summary: 'Close a conversation, after a last word' })
+  @ApiOperation({
+    operationId: 'closeConversation',
+    summary: 'Close a conversation, after a last word',
+    description:
+      'The last word is said before it is closed; when Twilio refuses that, the conversation stays open. Closing a closed one changes nothing.',
+  })
   @ApiCommand()
   @ApiExamples(CloseConversationDto, { lastWord: { systemMessage: { body: 'Thank you. Good bye.' } } })
   @ApiResponse({ status: 200, type: ConversationResponse })
@@ -213,6 +240,8 @@ export class ConversationsController {
   @ApiOperation({
     operationId: 'transferConversation',
     summary: 'Hand a conversation over; the customer is never alone in it',
+    description:
+      '`to` joins, the system message is said, `from` leaves, in this order. When one of these is refused, `from` stays. Repeated after it was done, it changes nothing.',
   })
   @ApiCommand()
   @ApiExamples(TransferConversationDto, {
@@ -244,10 +273,13 @@ export class ConversationsController {
 
   @Post(':conversation/reconcile')
   @HttpCode(200)
+  @UseInterceptors(AnswersEtag)
   @RequireScope('admin')
   @ApiOperation({
     operationId: 'reconcileConversation',
     summary: 'Have what is left to do about it tried now',
+    description:
+      'For when it is known that what stood in the way is gone. The pauses between tries are passed over.',
   })
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 200, type: ConversationResponse, description: 'Nothing is left to do.' })

@@ -17,6 +17,7 @@ export class IdentityConversationsController {
   @ApiOperation({
     operationId: 'listConversationsOfIdentity',
     summary: 'List the conversations that an identity is in, newest first',
+    description: 'By browser or by an address that is linked to the person.',
   })
   @ApiResponse({ status: 200, type: pageOf(ConversationResponse) })
   @ApiFailures(

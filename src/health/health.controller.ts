@@ -26,14 +26,23 @@ export class HealthController {
   constructor(private readonly health: HealthService) {}
 
   @Get('livez')
-  @ApiOperation({ operationId: 'getLive', summary: 'Whether the process runs' })
+  @ApiOperation({
+    operationId: 'getLive',
+    summary: 'Whether the process runs',
+    description: 'Asks nothing of anybody else.',
+  })
   @ApiResponse({ status: 200, type: LiveResponse })
   live(): LiveResponse {
     return { status: 'ok' };
   }
 
   @Get('readyz')
-  @ApiOperation({ operationId: 'getReady', summary: 'Whether requests can be served' })
+  @ApiOperation({
+    operationId: 'getReady',
+    summary: 'Whether requests can be served',
+    description:
+      'Postgres and its migrations decide. Twilio is named for information: what needs it waits for it.',
+  })
   @ApiResponse({ status: 200, type: ReadyResponse })
   @ApiResponse({ status: 503, type: ReadyResponse })
   async ready(): Promise<Reply> {

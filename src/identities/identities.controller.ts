@@ -32,7 +32,12 @@ export class IdentitiesController {
   @Post()
   @UseInterceptors(AnswersEtag)
   @RequireScope('identities:write')
-  @ApiOperation({ operationId: 'createIdentity', summary: 'Make a person or bot known' })
+  @ApiOperation({
+    operationId: 'createIdentity',
+    summary: 'Make a person or bot known',
+    description:
+      'Twilio gets an opaque name for the person, and neither the `externalId` nor the `attributes`.',
+  })
   @ApiIdempotent()
   @ApiExamples(CreateIdentityWithRoleDto, {
     customer: {
@@ -72,7 +77,11 @@ export class IdentitiesController {
 
   @Put('by-external-id/:externalId')
   @RequireScope('identities:write')
-  @ApiOperation({ operationId: 'upsertIdentity', summary: 'Make a person known, or change what is known' })
+  @ApiOperation({
+    operationId: 'upsertIdentity',
+    summary: 'Make a person known, or change what is known',
+    description: 'A key that is left out stays, `null` clears it. The kind cannot be changed.',
+  })
   @ApiParam({ name: 'externalId', description: 'Your own id of the person.', example: 'cust-42' })
   @ApiIfMatch()
   @ApiExamples(UpsertIdentityDto, { customer: { kind: 'customer', displayName: 'Bob' } })
@@ -91,7 +100,11 @@ export class IdentitiesController {
 
   @Get()
   @RequireScope('identities:read')
-  @ApiOperation({ operationId: 'listIdentities', summary: 'List identities, newest first' })
+  @ApiOperation({
+    operationId: 'listIdentities',
+    summary: 'List identities, newest first',
+    description: 'The filters may be combined.',
+  })
   @ApiResponse({ status: 200, type: pageOf(IdentityResponse) })
   @ApiFailures('validation_failed', 'missing_scope')
   list(@CallerOf() caller: Caller, @Query() query: ListIdentitiesQuery): Promise<Page<IdentityResponse>> {
@@ -100,7 +113,11 @@ export class IdentitiesController {
 
   @Get(':identity')
   @RequireScope('identities:read')
-  @ApiOperation({ operationId: 'getIdentity', summary: 'Read an identity, by id or US…' })
+  @ApiOperation({
+    operationId: 'getIdentity',
+    summary: 'Read an identity, by id or US…',
+    description: 'One that was erased is there without name and `externalId`.',
+  })
   @ApiResponse({ status: 200, type: IdentityResponse })
   @ApiFailures(
     'missing_scope',
@@ -116,7 +133,11 @@ export class IdentitiesController {
 
   @Patch(':identity')
   @RequireScope('identities:write')
-  @ApiOperation({ operationId: 'updateIdentity', summary: 'Change an identity' })
+  @ApiOperation({
+    operationId: 'updateIdentity',
+    summary: 'Change an identity',
+    description: 'A key that is left out stays, `null` clears it.',
+  })
   @ApiIfMatch()
   @ApiExamples(UpdateIdentityDto, { rename: { displayName: 'Robert' }, clear: { attributes: null } })
   @ApiResponse({ status: 200, type: IdentityResponse })
@@ -131,8 +152,14 @@ export class IdentitiesController {
   }
 
   @Put(':identity/service-role')
+  @UseInterceptors(AnswersEtag)
   @RequireScope('roles:write')
-  @ApiOperation({ operationId: 'assignServiceRole', summary: 'Give an identity a service role' })
+  @ApiOperation({
+    operationId: 'assignServiceRole',
+    summary: 'Give an identity a service role',
+    description:
+      'What the person may do in the chat service as a whole: a role of the type `service`, by its friendly name or sid.',
+  })
   @ApiCommand({ idempotencyKey: false })
   @ApiExamples(AssignServiceRoleDto, { user: { role: 'service user' } })
   @ApiResponse({ status: 200, type: IdentityResponse })

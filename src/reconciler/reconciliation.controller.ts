@@ -17,6 +17,7 @@ export class ReconciliationController {
   @ApiOperation({
     operationId: 'listUnsettled',
     summary: 'List what is behind, since when and why; oldest first',
+    description: 'Wishes that are not fulfilled yet, with what stood in the way at the last try.',
   })
   @ApiResponse({ status: 200, type: pageOf(UnsettledResponse) })
   @ApiFailures('validation_failed', 'missing_scope')

@@ -47,7 +47,11 @@ export class RolesController {
   ) {}
 
   @Get()
-  @ApiOperation({ operationId: 'listRoles', summary: 'List the roles, presets among them, newest first' })
+  @ApiOperation({
+    operationId: 'listRoles',
+    summary: 'List the roles, presets among them, newest first',
+    description: 'As Twilio has them.',
+  })
   @ApiResponse({ status: 200, type: pageOf(RoleResponse) })
   @ApiFailures(...READ_FAILURES)
   list(@CallerOf() caller: Caller, @Query() query: PageQuery): Promise<Page<RoleResponse>> {
@@ -56,7 +60,11 @@ export class RolesController {
 
   @Post()
   @RequireScope('roles:write')
-  @ApiOperation({ operationId: 'createRole', summary: 'Make a role' })
+  @ApiOperation({
+    operationId: 'createRole',
+    summary: 'Make a role',
+    description: 'A friendly name that two roles bear cannot be used to name one: take another, or the sid.',
+  })
   @ApiCommand()
   @ApiExamples(CreateRoleDto, {
     moderator: {
@@ -78,7 +86,11 @@ export class RolesController {
   }
 
   @Get('drift')
-  @ApiOperation({ operationId: 'getRoleDrift', summary: 'Compare the presets with what Twilio has' })
+  @ApiOperation({
+    operationId: 'getRoleDrift',
+    summary: 'Compare the presets with what Twilio has',
+    description: 'What the presets lack or have too many of at Twilio, and who bears their names besides.',
+  })
   @ApiResponse({ status: 200, type: RoleDriftResponse })
   @ApiFailures(...READ_FAILURES)
   drift(@CallerOf() caller: Caller): Promise<RoleDriftResponse> {
@@ -88,7 +100,11 @@ export class RolesController {
   @Post('repair')
   @HttpCode(200)
   @RequireScope('roles:write')
-  @ApiOperation({ operationId: 'repairRoles', summary: 'Give the presets at Twilio what they should have' })
+  @ApiOperation({
+    operationId: 'repairRoles',
+    summary: 'Give the presets at Twilio what they should have',
+    description: 'Permissions are set as they should be; a preset that is gone is made again.',
+  })
   @ApiCommand()
   @ApiResponse({
     status: 200,
@@ -102,7 +118,11 @@ export class RolesController {
   }
 
   @Get(':sid')
-  @ApiOperation({ operationId: 'getRole', summary: 'Read a role, by RL… or id' })
+  @ApiOperation({
+    operationId: 'getRole',
+    summary: 'Read a role, by RL… or id',
+    description: 'As Twilio has it, or as it waits to be made.',
+  })
   @ApiParam({ name: 'sid', description: '`RL…`, or the id of one that came through Convoke.' })
   @ApiResponse({ status: 200, type: RoleResponse })
   @ApiFailures(...READ_FAILURES, 'not_found', 'uri_too_long')
@@ -112,7 +132,11 @@ export class RolesController {
 
   @Patch(':sid')
   @RequireScope('roles:write')
-  @ApiOperation({ operationId: 'updateRole', summary: 'Change the permissions of a role' })
+  @ApiOperation({
+    operationId: 'updateRole',
+    summary: 'Change the permissions of a role',
+    description: 'Replaces all its permissions. The presets cannot be changed.',
+  })
   @ApiParam({ name: 'sid', description: '`RL…`, or the id of one that came through Convoke.' })
   @ApiCommand({ idempotencyKey: false })
   @ApiExamples(UpdateRoleDto, { fewer: { permissions: ['sendMessage'] } })
@@ -131,7 +155,11 @@ export class RolesController {
   @Delete(':sid')
   @HttpCode(204)
   @RequireScope('roles:write')
-  @ApiOperation({ operationId: 'deleteRole', summary: 'Delete a role' })
+  @ApiOperation({
+    operationId: 'deleteRole',
+    summary: 'Delete a role',
+    description: 'Twilio decides whether one that is in use may go. The presets may not.',
+  })
   @ApiParam({ name: 'sid', description: '`RL…`, or the id of one that came through Convoke.' })
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 204 })

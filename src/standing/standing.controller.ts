@@ -1,8 +1,9 @@
-import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import { ApiCommand, ApiExamples, ApiFailures } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
+import { AnswersEtag } from '../common/http/etag.js';
 import type { Reply } from '../common/http/reply.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
 import { EraseIdentityDto, ErasureReceipt } from './standing.dto.js';
@@ -35,10 +36,13 @@ export class StandingController {
 
   @Post('suspend')
   @HttpCode(200)
+  @UseInterceptors(AnswersEtag)
   @RequireScope('identities:write')
   @ApiOperation({
     operationId: 'suspendIdentity',
     summary: 'Suspend a person: no tokens, no conversations; out of the open ones, the last agent too',
+    description:
+      'Tokens are refused from now on, sessions end, and the person leaves every open conversation. An access token that is out lives to its expiry, but there is no conversation left to use it in.',
   })
   @ApiCommand()
   @ApiResponse({ status: 200, ...IDENTITY })
@@ -54,10 +58,12 @@ export class StandingController {
 
   @Post('reinstate')
   @HttpCode(200)
+  @UseInterceptors(AnswersEtag)
   @RequireScope('identities:write')
   @ApiOperation({
     operationId: 'reinstateIdentity',
     summary: 'Let a suspended person take part again; in no conversation by itself',
+    description: 'Whoever should be in a conversation again is added again.',
   })
   @ApiCommand()
   @ApiResponse({ status: 200, ...IDENTITY })
@@ -77,6 +83,8 @@ export class StandingController {
   @ApiOperation({
     operationId: 'eraseIdentity',
     summary: 'Forget who a person was, here and at Twilio; final',
+    description:
+      'Name, `externalId` and attributes are forgotten, stored answers that hold them are blanked, and the person’s own messages lose author and body. In a closed conversation messages can only go with it: `delete` removes those conversations, `keep` lists them. The receipt says what was done where.',
   })
   @ApiCommand()
   @ApiExamples(EraseIdentityDto, { keep: { messages: 'keep' }, delete: { messages: 'delete' } })

@@ -19,6 +19,8 @@ export class ApiKeysController {
   @ApiOperation({
     operationId: 'createApiKey',
     summary: 'Make an API key; its secret is shown in this answer alone',
+    description:
+      'It has the scopes that are named, of which the caller must hold each; a key for another chat service is for operators. A repeat with the same `Idempotency-Key` is answered without the secret.',
   })
   @Header('cache-control', 'no-store')
   @ApiIdempotent()
@@ -45,6 +47,7 @@ export class ApiKeysController {
   @ApiOperation({
     operationId: 'listApiKeys',
     summary: 'List the API keys that are not revoked, newest first',
+    description: 'Without their secrets, which are stored nowhere.',
   })
   @ApiResponse({ status: 200, type: pageOf(ApiKeyResponse) })
   @ApiFailures('validation_failed', 'missing_scope', 'not_found')
@@ -55,7 +58,12 @@ export class ApiKeysController {
 
   @Delete(':id')
   @HttpCode(204)
-  @ApiOperation({ operationId: 'revokeApiKey', summary: 'Revoke an API key, everywhere within a second' })
+  @ApiOperation({
+    operationId: 'revokeApiKey',
+    summary: 'Revoke an API key, everywhere within a second',
+    description:
+      'Replicas refuse it within half a second. A key may revoke itself. It is not there any more after that: a second time is `404`.',
+  })
   @ApiResponse({ status: 204 })
   @ApiFailures('missing_scope', 'not_found')
   revoke(@CallerOf() caller: Caller, @Param('id') id: string): Promise<void> {

@@ -33,20 +33,22 @@ export class ProblemConversationSchema extends ProblemIdentitySchema {
 /** The body of every failure, RFC 9457. */
 export class ProblemSchema {
   @ApiProperty({ example: 'urn:convoke:error:validation_failed' }) type!: string;
-  @ApiProperty() title!: string;
+  @ApiProperty({ description: 'What the code means, always the same.' }) title!: string;
   @ApiProperty({ type: 'integer', example: 400 }) status!: number;
-  @ApiProperty() detail!: string;
+  @ApiProperty({ description: 'What is wrong here, for people.' }) detail!: string;
   @ApiProperty({ example: '/v1/conversations' }) instance!: string;
   @ApiProperty({ enum: Object.keys(ERROR_CATALOG), enumName: 'ErrorCode' }) code!: ErrorCode;
   @ApiProperty({ description: 'Also in X-Request-Id and in the log.' }) requestId!: string;
-  @ApiPropertyOptional({ type: [FieldErrorSchema] }) errors?: FieldErrorSchema[];
-  @ApiPropertyOptional({ type: TwilioFailureSchema }) twilio?: TwilioFailureSchema;
+  @ApiPropertyOptional({ type: [FieldErrorSchema], description: 'What is wrong with which field.' })
+  errors?: FieldErrorSchema[];
+  @ApiPropertyOptional({ type: TwilioFailureSchema, description: 'What Twilio answered, where it did.' })
+  twilio?: TwilioFailureSchema;
   @ApiPropertyOptional({
     type: ProblemConversationSchema,
-    description: 'That holds the externalRef, or that failed.',
+    description: 'The one that has the `externalRef`, or that could not be provisioned.',
   })
   conversation?: ProblemConversationSchema;
-  @ApiPropertyOptional({ type: ProblemIdentitySchema, description: 'That has the externalId.' })
+  @ApiPropertyOptional({ type: ProblemIdentitySchema, description: 'The one that has the `externalId`.' })
   identity?: ProblemIdentitySchema;
 }
 
@@ -65,30 +67,47 @@ export function ApiFailures(...codes: ErrorCode[]): MethodDecorator & ClassDecor
   );
 }
 
-/** The documented response of failures that share a status. */
+/** The documented response of failures that share a status, with an example of each. */
 export function failureResponse(codes: ErrorCode[]) {
+  const examples = codes.map((code) => [code, { $ref: `#/components/examples/${code}` }] as const);
   return {
     description: codes.map((code) => `\`${code}\`: ${ERROR_CATALOG[code].title}.`).join(' '),
-    content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemSchema) } } },
+    content: {
+      'application/problem+json': {
+        schema: { $ref: getSchemaPath(ProblemSchema) },
+        examples: Object.fromEntries(examples),
+      },
+    },
   };
 }
 
-/** How an API key stands, in the form of draft-ietf-httpapi-ratelimit-headers-08 and later. */
-export const RATE_LIMIT_HEADERS = {
-  'RateLimit-Policy': {
-    description:
-      'How many requests (`q`) the key may make in how many seconds (`w`). Left out where nothing limits it.',
-    schema: { type: 'string', example: '"key";q=5000;w=5' },
-  },
-  RateLimit: {
-    description: 'How many are left now (`r`), and in how many seconds all will be there again (`t`).',
-    schema: { type: 'string', example: '"key";r=4999;t=1' },
-  },
-  'Retry-After': {
-    description: 'Seconds after which to send it again.',
-    schema: { type: 'integer', minimum: 1 },
-  },
-} as const;
+const EXAMPLE_PARTS: Partial<Record<ErrorCode, object>> = {
+  validation_failed: { errors: [{ field: 'subject', message: 'is not a known field' }] },
+  provisioning_failed: { twilio: { code: 50407, status: 400, requestId: null } },
+  upstream_refused: { twilio: { code: 50407, status: 400, requestId: null } },
+  external_ref_taken: { conversation: { id: '01890000-0000-7000-8000-000000000000', twilioSid: null } },
+  identity_exists: { identity: { id: '01890000-0000-7000-8000-000000000000' } },
+};
+
+/** A problem document of every code. */
+export const PROBLEM_EXAMPLES = Object.fromEntries(
+  Object.entries(ERROR_CATALOG).map(([code, { status, title }]) => [
+    code,
+    {
+      summary: title,
+      value: {
+        type: `urn:convoke:error:${code}`,
+        title,
+        status,
+        detail: `${title}.`,
+        instance: '/v1/conversations',
+        code,
+        requestId: '01890000-0000-7000-8000-000000000000',
+        ...EXAMPLE_PARTS[code as ErrorCode],
+      },
+    },
+  ]),
+);
 
 /** The headers that every command takes. */
 export function ApiCommand({ idempotencyKey = true } = {}): MethodDecorator {

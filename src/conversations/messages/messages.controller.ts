@@ -36,7 +36,11 @@ export class MessagesController {
 
   @Post('system-messages')
   @RequireScope('messages:write')
-  @ApiOperation({ operationId: 'sendSystemMessage', summary: 'Say something as the system' })
+  @ApiOperation({
+    operationId: 'sendSystemMessage',
+    summary: 'Say something as the system',
+    description: 'Messages of one conversation are sent in the order in which they were accepted.',
+  })
   @ApiCommand()
   @ApiExamples(SystemMessageDto, { notice: { body: 'Ada is looking for your order.' } })
   @ApiResponse({ status: 201, type: MessageResponse })
@@ -56,6 +60,8 @@ export class MessagesController {
   @ApiOperation({
     operationId: 'sendMessage',
     summary: 'Say something for a participant, as far as its role permits',
+    description:
+      'Twilio does not check roles on calls like this one, so Convoke does: an author whose role does not permit it is refused. An address acts by the preset `customer`.',
   })
   @ApiCommand()
   @ApiExamples(CreateMessageDto, { reply: { author: 'agent-7', body: 'Hello Bob, how can I help?' } })
@@ -79,7 +85,11 @@ export class MessagesController {
 
   @Get('messages')
   @RequireScope('messages:read')
-  @ApiOperation({ operationId: 'listMessages', summary: 'List the messages, as Twilio has them' })
+  @ApiOperation({
+    operationId: 'listMessages',
+    summary: 'List the messages, as Twilio has them',
+    description: 'Also what was said without Convoke: those messages have no `id`.',
+  })
   @ApiResponse({ status: 200, type: pageOf(MessageResponse) })
   @ApiFailures(...READ_FAILURES)
   list(
@@ -92,7 +102,11 @@ export class MessagesController {
 
   @Get('messages/:message')
   @RequireScope('messages:read')
-  @ApiOperation({ operationId: 'getMessage', summary: 'Read a message, by id or IM…' })
+  @ApiOperation({
+    operationId: 'getMessage',
+    summary: 'Read a message, by id or IM…',
+    description: 'As Twilio has it; or as it waits to be sent, or was refused.',
+  })
   @ApiResponse({ status: 200, type: MessageResponse })
   @ApiFailures(...READ_FAILURES)
   get(
@@ -106,7 +120,11 @@ export class MessagesController {
   @Patch('messages/:message')
   @UseGuards(RefuseIfMatch)
   @RequireScope('messages:write')
-  @ApiOperation({ operationId: 'updateMessage', summary: 'Change a message' })
+  @ApiOperation({
+    operationId: 'updateMessage',
+    summary: 'Change a message',
+    description: 'As the system, or for the `actor`, as far as its role permits.',
+  })
   @ApiCommand({ idempotencyKey: false })
   @ApiExamples(UpdateMessageDto, {
     correct: { body: 'Hello Bob, how may I help?', attributes: { edited: true } },
@@ -128,7 +146,11 @@ export class MessagesController {
   @UseGuards(RefuseIfMatch)
   @HttpCode(204)
   @RequireScope('messages:write')
-  @ApiOperation({ operationId: 'deleteMessage', summary: 'Delete a message' })
+  @ApiOperation({
+    operationId: 'deleteMessage',
+    summary: 'Delete a message',
+    description: 'As the system, or for the `actor`, as far as its role permits.',
+  })
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 204 })
   @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })

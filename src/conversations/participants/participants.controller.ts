@@ -35,7 +35,12 @@ export class ParticipantsController {
   @Post()
   @UseInterceptors(AnswersEtag)
   @RequireScope('conversations:write')
-  @ApiOperation({ operationId: 'addParticipant', summary: 'Add somebody to a conversation' })
+  @ApiOperation({
+    operationId: 'addParticipant',
+    summary: 'Add somebody to a conversation',
+    description:
+      'A person who is not known yet is made known. Who is in already is answered as he is. Adding somebody again who was removed makes a new participant.',
+  })
   @ApiCommand()
   @ApiExamples(NewParticipantDto, {
     supervisor: { kind: 'supervisor', externalId: 'super-1', displayName: 'Grace' },
@@ -62,7 +67,11 @@ export class ParticipantsController {
 
   @Get()
   @RequireScope('conversations:read')
-  @ApiOperation({ operationId: 'listParticipants', summary: 'List the participants, failed ones too' })
+  @ApiOperation({
+    operationId: 'listParticipants',
+    summary: 'List the participants, failed ones too',
+    description: 'Those who were removed are not listed.',
+  })
   @ApiResponse({ status: 200, type: pageOf(ParticipantResponse) })
   @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'uri_too_long')
   list(
@@ -75,7 +84,11 @@ export class ParticipantsController {
 
   @Get(':participant')
   @RequireScope('conversations:read')
-  @ApiOperation({ operationId: 'getParticipant', summary: 'Read a participant, by id, MB… or externalId' })
+  @ApiOperation({
+    operationId: 'getParticipant',
+    summary: 'Read a participant, by id, MB… or externalId',
+    description: 'By the `externalId` of a person it is the newest one of him.',
+  })
   @ApiResponse({ status: 200, type: ParticipantResponse })
   @ApiFailures('missing_scope', 'not_found', 'uri_too_long')
   async get(
@@ -92,6 +105,7 @@ export class ParticipantsController {
   @ApiOperation({
     operationId: 'updateParticipant',
     summary: 'Change the role or attributes of a participant',
+    description: 'The role is changed at Twilio too; `attributes` are replaced whole.',
   })
   @ApiCommand({ idempotencyKey: false })
   @ApiIfMatch()
@@ -114,7 +128,11 @@ export class ParticipantsController {
   @Delete(':participant')
   @HttpCode(204)
   @RequireScope('conversations:write')
-  @ApiOperation({ operationId: 'removeParticipant', summary: 'Remove somebody from a conversation' })
+  @ApiOperation({
+    operationId: 'removeParticipant',
+    summary: 'Remove somebody from a conversation',
+    description: 'The last agent stays in an active conversation, unless `force` is true.',
+  })
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 204 })
   @ApiResponse({ status: 202, type: ParticipantResponse, description: GOES_ON })

@@ -18,6 +18,8 @@ export class SessionsController {
   @ApiOperation({
     operationId: 'listTokenSessions',
     summary: 'List the token sessions of a person that are alive, newest first',
+    description:
+      'Sessions are made by `POST /v1/tokens` and `POST /v1/tokens/exchange` where they ask for one.',
   })
   @ApiResponse({ status: 200, type: pageOf(TokenSessionResponse) })
   @ApiFailures('validation_failed', 'missing_scope', 'not_found')
@@ -45,7 +47,11 @@ export class SessionsController {
 
   @Delete('token-sessions/:id')
   @HttpCode(204)
-  @ApiOperation({ operationId: 'revokeTokenSession', summary: 'Revoke a token session, at once' })
+  @ApiOperation({
+    operationId: 'revokeTokenSession',
+    summary: 'Revoke a token session, at once',
+    description: 'Nothing is refreshed any more; an access token that is out lives to its expiry.',
+  })
   @ApiResponse({ status: 204 })
   @ApiFailures('missing_scope', 'not_found')
   revoke(@CallerOf() caller: Caller, @Param('id') id: string): Promise<void> {

@@ -30,13 +30,6 @@ async function describeService() {
 
 /** The folders are the tags; the key and the origin are variables. */
 async function toPostman(document) {
-  const data = structuredClone(document);
-  // Failures would make up most of it, and stand in the document.
-  for (const operation of Object.values(data.paths).flatMap(Object.values)) {
-    for (const status of Object.keys(operation.responses)) {
-      if (Number(status) >= 300) delete operation.responses[status];
-    }
-  }
   const options = {
     folderStrategy: 'Tags',
     parametersResolution: 'Example',
@@ -47,7 +40,7 @@ async function toPostman(document) {
     includeAuthInfoInExample: false,
   };
   const made = await new Promise((resolve, reject) => {
-    postman.convertV2({ type: 'json', data }, options, (error, result) =>
+    postman.convertV2({ type: 'json', data: document }, options, (error, result) =>
       error ? reject(error) : resolve(result),
     );
   });
@@ -60,15 +53,28 @@ async function toPostman(document) {
   return collection;
 }
 
-/** The converter makes ids at random; these are the same each time, and differ by where they stand. */
+/**
+ * The converter makes ids, answers and values of parameters at random. The ids here are the same each time, and differ by
+ * where they stand; answers are left out, and values are for the user to fill in.
+ */
 function named(value, place) {
   if (Array.isArray(value)) return value.map((item, index) => named(item, `${place}/${item?.name ?? index}`));
   if (value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).map(([key, member]) => {
+    if (key === 'response') return [key, []];
+    if (['query', 'variable', 'header'].includes(key) && Array.isArray(member)) {
+      return [key, member.map((parameter) => withoutValue(parameter, key))];
+    }
     if (key === 'id' || key === '_postman_id') return [key, uuidOf(`${place}/${key}`)];
     return [key, named(member, `${place}/${key}`)];
   });
   return Object.fromEntries(entries);
+}
+
+/** The types of bodies are not for the user to choose. */
+function withoutValue(parameter, place) {
+  const isFixed = place === 'header' && ['Content-Type', 'Accept'].includes(parameter.key);
+  return { ...parameter, id: undefined, value: isFixed ? parameter.value : '' };
 }
 
 function uuidOf(text) {
@@ -85,11 +91,10 @@ function uuidOf(text) {
 const check = process.argv.includes('--check');
 const document = await describeService();
 const files = {
-  'docs/openapi.json': document,
-  'docs/convoke.postman_collection.json': await toPostman(document),
+  'docs/openapi.json': `${JSON.stringify(document, null, 2)}\n`,
+  'docs/convoke.postman_collection.json': `${JSON.stringify(await toPostman(document), null, 2)}\n`,
 };
-for (const [path, content] of Object.entries(files)) {
-  const text = `${JSON.stringify(content, null, 2)}\n`;
+for (const [path, text] of Object.entries(files)) {
   const place = new URL(`../${path}`, import.meta.url);
   if (existsSync(place) && readFileSync(place, 'utf8') === text) continue;
   if (check) {

@@ -7,6 +7,7 @@ import { Pool } from 'undici';
 import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../src/database/embedded-postgres.js';
 import { runMigrations } from '../src/database/migrate.js';
 import { startSandboxProcess, startService, type Running } from '../test/support/processes.js';
+import { CleanUp } from './support/clean-up.js';
 import { judge, machine, median, ms, percentile } from './support/figures.js';
 import { PLAN_SETTINGS, Plans, type RanStatement } from './support/plans.js';
 import { CHATS_PER_AGENT, fill } from './support/rows.js';
@@ -200,38 +201,42 @@ async function compare(plans: Plans, sides: Side[]): Promise<void> {
   judge(bounds);
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'convoke-bench-'));
-const dataDir = join(folder, 'postgres');
-const postgres = await startEmbeddedPostgres({ dataDir, settings: { ...PLAN_SETTINGS, fsync: 'off' } });
-const sandbox = await startSandboxProcess({ SANDBOX_PORT: '0' });
-const sides: Side[] = [];
+const cleanUp = new CleanUp();
 try {
-  for (const [size, count] of Object.entries(SIZES) as [Size, number][]) {
-    const url = await makeDatabase(size);
-    const service = await startService(serviceVariables(url, sandbox.baseUrl, apiKey));
-    sides.push({ size, count, service, pool: new Pool(service.baseUrl, { connections: 1 }) });
-    const start = performance.now();
-    await fill(url, count);
-    console.log(`${count} identities and conversations made in ${ms(performance.now() - start)}`);
-  }
+  const folder = await mkdtemp(join(tmpdir(), 'convoke-bench-'));
+  cleanUp.later(() => rm(folder, { recursive: true, force: true }));
+  const dataDir = join(folder, 'postgres');
+  cleanUp.later(() => removeEmbeddedPostgres(dataDir));
+  const postgres = await startEmbeddedPostgres({ dataDir, settings: { ...PLAN_SETTINGS, fsync: 'off' } });
+  cleanUp.later(() => postgres.stop());
+  const sandbox = await startSandboxProcess({ SANDBOX_PORT: '0' });
+  cleanUp.later(() => sandbox.end());
+  const sides: Side[] = [];
+  for (const [size, count] of Object.entries(SIZES) as [Size, number][])
+    sides.push(await makeSide(size, count, postgres.url, sandbox.baseUrl));
   await compare(new Plans(postgres.url, join(dataDir, 'postgres.log')), sides);
 } finally {
-  for (const { service, pool } of sides) {
-    await pool.close();
-    await service.end();
-  }
-  await sandbox.end();
-  await postgres.stop();
-  await removeEmbeddedPostgres(dataDir);
-  await rm(folder, { recursive: true, force: true });
+  await cleanUp.run();
 }
 
-async function makeDatabase(name: string): Promise<string> {
-  const client = new pg.Client(postgres.url);
+async function makeSide(size: Size, count: number, postgresUrl: string, sandboxUrl: string): Promise<Side> {
+  const url = await makeDatabase(postgresUrl, size);
+  const service = await startService(serviceVariables(url, sandboxUrl, apiKey));
+  cleanUp.later(() => service.end());
+  const pool = new Pool(service.baseUrl, { connections: 1 });
+  cleanUp.later(() => pool.close());
+  const start = performance.now();
+  await fill(url, count);
+  console.log(`${count} identities and conversations made in ${ms(performance.now() - start)}`);
+  return { size, count, service, pool };
+}
+
+async function makeDatabase(postgresUrl: string, name: string): Promise<string> {
+  const client = new pg.Client(postgresUrl);
   await client.connect();
   await client.query(`create database ${name}`);
   await client.end();
-  const url = new URL(postgres.url);
+  const url = new URL(postgresUrl);
   url.pathname = `/${name}`;
   await runMigrations(url.toString());
   return url.toString();

@@ -6,6 +6,7 @@ import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../../src/databas
 import { runMigrations } from '../../src/database/migrate.js';
 import { SANDBOX_DEFAULTS } from '../../src/sandbox/config.js';
 import { startSandboxProcess, startService, type Running } from '../../test/support/processes.js';
+import { CleanUp } from './clean-up.js';
 
 /** Everything a comparison runs against, each in a process of its own: Postgres with fsync on, sandbox, service. */
 export interface Stack {
@@ -45,16 +46,31 @@ export function serviceVariables(
   };
 }
 
-export async function startStack({ env = {}, before }: StackOptions = {}): Promise<Stack> {
+/** What it has started ends with `stop`, when a start fails, and when a signal ends the process. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const cleanUp = new CleanUp();
+  return start(cleanUp, options).catch(async (error: unknown) => {
+    await cleanUp.run();
+    throw error;
+  });
+}
+
+async function start(cleanUp: CleanUp, { env = {}, before }: StackOptions): Promise<Stack> {
   const folder = await mkdtemp(join(tmpdir(), 'convoke-bench-'));
-  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
+  cleanUp.later(() => rm(folder, { recursive: true, force: true }));
+  const dataDir = join(folder, 'postgres');
+  cleanUp.later(() => removeEmbeddedPostgres(dataDir));
+  const postgres = await startEmbeddedPostgres({ dataDir });
+  cleanUp.later(() => postgres.stop());
   await runMigrations(postgres.url);
   const sandbox = await startSandboxProcess({ SANDBOX_PORT: '0' });
+  cleanUp.later(() => sandbox.end());
   const apiKey = `cvk_bench_${randomBytes(32).toString('base64url')}`;
   const service = await startService({
     ...serviceVariables(before ? await before(postgres.url) : postgres.url, sandbox.baseUrl, apiKey),
     ...env,
   });
+  cleanUp.later(() => service.end());
   return {
     sandboxUrl: sandbox.baseUrl,
     serviceUrl: service.baseUrl,
@@ -62,13 +78,7 @@ export async function startStack({ env = {}, before }: StackOptions = {}): Promi
     apiKey,
     postgresUrl: postgres.url,
     control: (method, path, body) => control(sandbox.baseUrl, method, path, body),
-    stop: async () => {
-      await service.end();
-      await sandbox.end();
-      await postgres.stop();
-      await removeEmbeddedPostgres(join(folder, 'postgres'));
-      await rm(folder, { recursive: true, force: true });
-    },
+    stop: () => cleanUp.run(),
   };
 }
 

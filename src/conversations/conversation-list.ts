@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, In } from 'typeorm';
+import { And, Any, DataSource, IsNull, LessThan, MoreThanOrEqual, type FindOptionsWhere } from 'typeorm';
 import type { Caller } from '../access/caller.js';
 import { cursorId, toPage, type Page } from '../common/http/page.js';
 import { IdentitiesService } from '../identities/identities.service.js';
@@ -12,6 +12,15 @@ import {
 import { ConversationEntity } from './conversation.entity.js';
 import { ConversationStore } from './conversation-store.js';
 
+/** Participations read at once, at the most. */
+const PARTICIPATIONS_MAX = 1000;
+
+/** Ids from one on and before another. They are in the order of creation, so that a time is a bound on the id. */
+interface Range {
+  from: string;
+  before: string;
+}
+
 /** Lists conversations, newest first; rows only, Twilio is not asked. */
 @Injectable()
 export class ConversationList {
@@ -22,77 +31,134 @@ export class ConversationList {
   ) {}
 
   async page(caller: Caller, query: ListConversationsQuery): Promise<Page<ConversationResponse>> {
-    const people = await this.people(caller.serviceId, query);
-    if (people?.length === 0) return { data: [], nextCursor: null };
-    const { text, values } = statement(caller.serviceId, query, people?.[0]);
-    const ids: { id: string }[] = await this.dataSource.query(text, values);
-    const page = toPage(ids, query.limit);
-    const rows = await this.dataSource
-      .getRepository(ConversationEntity)
-      .findBy({ id: In(page.data.map(({ id }) => id)) });
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    const views = await this.store.views(page.data.flatMap(({ id }) => byId.get(id) ?? []));
-    return { ...page, data: views.map((view) => ConversationResponse.from(view)) };
+    const { serviceId } = caller;
+    if (query.identityId === undefined && query.externalId === undefined)
+      return this.shown(query, await this.newest(serviceId, query));
+    const identityId = await this.person(serviceId, query);
+    return this.shown(query, identityId === null ? [] : await this.newestOf(identityId, serviceId, query));
   }
 
   /** Those that an identity is in, as the filter `identityId` has it; who is not known is 404. */
   async ofIdentity(
-    caller: Caller,
+    { serviceId }: Caller,
     path: string,
     query: ListConversationsOfIdentityQuery,
   ): Promise<Page<ConversationResponse>> {
-    const { id: identityId } = await this.identities.find(caller.serviceId, path);
-    return this.page(caller, { ...query, identityId });
+    const { id } = await this.identities.find(serviceId, path);
+    return this.shown(query, await this.newestOf(id, serviceId, query));
   }
 
-  /** The identity that is asked for, found first: only then is it clear how many conversations it has. Null: anybody. */
-  private async people(
+  private async shown(
+    { limit }: ListConversationsQuery,
+    rows: ConversationEntity[],
+  ): Promise<Page<ConversationResponse>> {
+    const page = toPage(rows, limit);
+    const views = await this.store.views(page.data);
+    return { ...page, data: views.map((view) => ConversationResponse.from(view)) };
+  }
+
+  /** The identity that is asked for, found first: only then is it clear how many conversations it has. */
+  private async person(
     serviceId: string,
     { identityId, externalId }: ListConversationsQuery,
-  ): Promise<string[] | null> {
-    if (externalId === undefined) return identityId === undefined ? null : [identityId];
-    const found = await this.dataSource
-      .getRepository(IdentityEntity)
-      .find({ select: { id: true }, where: { serviceId, externalId } });
-    return found
-      .map(({ id }) => id)
-      .filter((id) => identityId === undefined || id === identityId.toLowerCase());
+  ): Promise<string | null> {
+    const found = await this.dataSource.getRepository(IdentityEntity).findOne({
+      select: { id: true },
+      where: {
+        serviceId,
+        ...(identityId !== undefined && { id: identityId }),
+        ...(externalId !== undefined && { externalId }),
+      },
+    });
+    return found && found.id;
+  }
+
+  /** One more than the page shows. */
+  private newest(serviceId: string, query: ListConversationsQuery): Promise<ConversationEntity[]> {
+    const { from, before } = rangeOf(query);
+    return this.dataSource.getRepository(ConversationEntity).find({
+      where: { ...asked(serviceId, query), id: And(MoreThanOrEqual(from), LessThan(before)) },
+      order: { id: 'DESC' },
+      take: query.limit + 1,
+    });
+  }
+
+  /**
+   * Of somebody's conversations one more than the page shows: found by his participations, which have an index, and then
+   * looked up together, which costs one way down the index and not one each. A deleted one is still found, and shown to
+   * nobody: a page may take more than one round.
+   */
+  private async newestOf(
+    identityId: string,
+    serviceId: string,
+    query: ListConversationsQuery,
+  ): Promise<ConversationEntity[]> {
+    const rows: ConversationEntity[] = [];
+    const range = rangeOf(query);
+    for (let count = query.limit + 1; ; count = Math.min(count * 4, PARTICIPATIONS_MAX)) {
+      const { text, values } = participations(identityId, serviceId, query, range, count);
+      const found: { id: string }[] = await this.dataSource.query(text, values);
+      const ids = found.map(({ id }) => id);
+      const last = ids.at(-1);
+      if (last === undefined) return rows;
+      const some = await this.dataSource
+        .getRepository(ConversationEntity)
+        .find({ where: { ...asked(serviceId, query), id: Any(ids) }, order: { id: 'DESC' } });
+      rows.push(...some);
+      if (rows.length > query.limit || ids.length < count) return rows.slice(0, query.limit + 1);
+      range.before = last;
+    }
   }
 }
 
-/**
- * Only what is asked for stands in the statement, so that each filter finds its index. Ids are in the order of creation:
- * a time is a bound on the id. Somebody's conversations are read in the order of his participations, which have an index,
- * and no more of them than the page shows: `distinct on` may not be hashed, so that Postgres need not read them all first.
- */
-function statement(
+/** Only what is asked for, so that each filter finds its index. */
+function asked(
   serviceId: string,
-  query: ListConversationsQuery,
-  identityId: string | undefined,
+  { externalRef, state }: ListConversationsQuery,
+): FindOptionsWhere<ConversationEntity> {
+  return {
+    serviceId,
+    deletedAt: IsNull(),
+    ...(externalRef !== undefined && { externalRef }),
+    ...(state !== undefined && { state }),
+  };
+}
+
+/**
+ * The ids of the newest conversations that an identity is in. They are read in the order of the index, and no more of them
+ * than are wanted: `distinct on` may not be hashed, so that Postgres need not read them all first. Conversations are
+ * joined only where they are asked about: a rare one is not found by looking at each that somebody is in.
+ */
+function participations(
+  identityId: string,
+  serviceId: string,
+  { externalRef, state }: ListConversationsQuery,
+  { from, before }: Range,
+  count: number,
 ): { text: string; values: unknown[] } {
-  const values: unknown[] = [];
-  const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = [`c.service_id = ${parameter(serviceId)}`, 'c.deleted_at is null'];
-  const id = identityId === undefined ? 'c.id' : 'p.conversation_id';
-  const after = cursorId(query);
-  if (after !== null) conditions.push(`${id} < ${parameter(after)}`);
-  if (query.externalRef !== undefined) conditions.push(`c.external_ref = ${parameter(query.externalRef)}`);
-  if (query.state !== undefined) conditions.push(`c.state = ${parameter(query.state)}`);
-  if (query.createdAfter !== undefined)
-    conditions.push(`${id} >= ${parameter(firstIdAt(query.createdAfter))}`);
-  if (query.createdBefore !== undefined)
-    conditions.push(`${id} < ${parameter(firstIdAt(query.createdBefore))}`);
-  let source = 'select c.id from conversations c';
-  if (identityId !== undefined) {
-    source = `select distinct on (p.conversation_id) c.id
-      from participants p join conversations c on c.id = p.conversation_id`;
-    conditions.push(
-      `p.identity_id = ${parameter(identityId)}`,
-      `p.state in ('pending', 'joined', 'removing')`,
-    );
-  }
-  const text = `${source} where ${conditions.join(' and ')} order by ${id} desc limit ${parameter(query.limit + 1)}`;
+  const values: unknown[] = [identityId, from, before, count];
+  const conditions: string[] = [];
+  const equal = (column: string, value: string): number =>
+    conditions.push(`and ${column} = $${values.push(value)}`);
+  if (externalRef !== undefined) equal('c.external_ref', externalRef);
+  if (state !== undefined) equal('c.state', state);
+  const joined = conditions.length > 0;
+  if (joined) equal('c.service_id', serviceId);
+  const text = `
+    select distinct on (p.conversation_id) p.conversation_id as id
+    from participants p ${joined ? 'join conversations c on c.id = p.conversation_id and c.deleted_at is null' : ''}
+    where p.identity_id = $1 and p.state in ('pending', 'joined', 'removing')
+      and p.conversation_id >= $2 and p.conversation_id < $3 ${conditions.join(' ')}
+    order by p.conversation_id desc limit $4`;
   return { text, values };
+}
+
+function rangeOf(query: ListConversationsQuery): Range {
+  const bounds = [cursorId(query)?.toLowerCase(), query.createdBefore && firstIdAt(query.createdBefore)];
+  return {
+    from: firstIdAt(query.createdAfter ?? new Date(0).toISOString()),
+    before: bounds.filter((bound) => bound !== undefined).sort()[0] ?? 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+  };
 }
 
 /** The smallest UUID of version 7 of that millisecond. */

@@ -73,6 +73,17 @@ describe('GET /v1/identities/{identity}/conversations', () => {
     expect(await list(person.id)).toEqual({ data: [], nextCursor: null });
   });
 
+  it('200: what lies behind those that were deleted, a page at a time', async () => {
+    const person = await make();
+    const chats: ConversationResponse[] = [];
+    for (let n = 0; n < 6; n += 1) chats.unshift(await chatWith(person));
+    for (const { id } of chats.slice(1, 5)) await running.api.delete(`/v1/conversations/${id}`, 204);
+    const first = await list(person.id, '?limit=1');
+    expect(first.data.map(({ id }) => id)).toEqual([chats[0]?.id]);
+    const second = await list(person.id, `?limit=1&cursor=${first.nextCursor}`);
+    expect(second).toEqual({ data: [chats[5]], nextCursor: null });
+  });
+
   it('400: a query that no list of this kind takes', async () => {
     const { id } = await make();
     const get = (query: string) => running.api.get(`/v1/identities/${id}/conversations?${query}`, 400);

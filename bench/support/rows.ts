@@ -34,7 +34,8 @@ const FILL = [
       when 1 then ${id(1, `(1 + (n - 1) / ${CHATS_PER_AGENT}) * ${CHATS_PER_AGENT}`)} else ${id(1, '1::bigint')} end,
     (array['customer', 'agent', 'bot'])[who + 1], 'customer', 'joined',
     'MB' || lpad(to_hex(n * 3 + who), 32, '0'), ${time}, ${time}
-  from generate_series(1, $1::bigint) as n, generate_series(0, 2) as who where $2::uuid is not null`,
+  from generate_series(1, $1::bigint) as n, generate_series(0, 2) as who where $2::uuid is not null
+  order by n, who`,
   `insert into messages (id, conversation_id, purpose, body, message_index, state, twilio_sid, created_at, updated_at)
   select ${id(4, 'n')}, ${id(2, 'n')}, 'greeting', 'Somebody will be with you shortly.', 0, 'sent',
     'IM' || lpad(to_hex(n), 32, '0'), ${time}, ${time}

@@ -76,6 +76,11 @@ interface ResultRow extends IdentityEntity {
 /** So often a lost race is run again: each time, who was faster is seen. */
 const RACES = 5;
 
+/** So many may wait to be written: some seconds of work for Postgres. */
+const WAITING_MOST = 5_000;
+/** Who waits longer, in milliseconds, is told to come again: Postgres is slow, and he would wait on and on. */
+const PATIENCE_MS = 10_000;
+
 /** Writes conversations that are wanted: those of many requests by one statement. */
 @Injectable()
 export class ProvisionStore {
@@ -84,6 +89,8 @@ export class ProvisionStore {
     most: 250,
     weigh: ({ people }) => people.length,
     fits: (row, batch) => batch.every((other) => !clash(row, other)),
+    waitingMost: WAITING_MOST,
+    patienceMs: PATIENCE_MS,
   });
 
   constructor(

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { Batcher } from './batcher.js';
+import { DatabaseBusy } from './pg-errors.js';
 
 /** What pg throws when a server has refused a statement. */
 const refusal = (code = '23505') => Object.assign(new Error('refused'), { code, severity: 'ERROR' });
@@ -71,4 +72,36 @@ it('a batch whose outcome is not known, or that meets a server in need, is not s
     expect((await results).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(batches).toHaveLength(1);
   }
+});
+
+it('more than may wait is refused at once, and what waits is still done', async () => {
+  const { batches, batcher } = held({ most: 10, waitingMost: 2 });
+  const first = batcher.add('a');
+  await turn();
+  const waiting = ['b', 'c'].map((item) => batcher.add(item));
+  await expect(batcher.add('d')).rejects.toThrow(DatabaseBusy);
+  batches[0]?.end();
+  await first;
+  await turn();
+  batches[1]?.end();
+  expect(await Promise.all(waiting)).toEqual(['b!', 'c!']);
+  const after = batcher.add('e');
+  await turn();
+  batches[2]?.end();
+  expect(await after).toBe('e!');
+});
+
+it('who waits longer than he may is refused; what is under way is not', async () => {
+  const { batches, batcher } = held({ patienceMs: 30 });
+  const first = batcher.add('a');
+  await turn();
+  await expect(batcher.add('b')).rejects.toThrow(DatabaseBusy);
+  await expect(batcher.add('c')).rejects.toThrow(DatabaseBusy);
+  batches[0]?.end();
+  expect(await first).toBe('a!');
+  const after = batcher.add('d');
+  await turn();
+  batches[1]?.end();
+  expect(await after).toBe('d!');
+  expect(batches.map(({ items }) => items)).toEqual([['a'], ['d']]);
 });

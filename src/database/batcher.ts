@@ -1,4 +1,4 @@
-import { isUndone } from './pg-errors.js';
+import { DatabaseBusy, isUndone } from './pg-errors.js';
 
 export interface BatcherOptions<Item> {
   /** Batches under way at once. */
@@ -9,10 +9,16 @@ export interface BatcherOptions<Item> {
   weigh?: (item: Item) => number;
   /** Whether an item may go into one statement with those; otherwise it waits for the next. */
   fits?: (item: Item, batch: readonly Item[]) => boolean;
+  /** Items that may wait for a batch; beyond it they are refused (DatabaseBusy). No bound unless given. */
+  waitingMost?: number;
+  /** For how long one may wait for a batch before it is refused (DatabaseBusy), in milliseconds. No bound unless given. */
+  patienceMs?: number;
 }
 
 interface Waiting<Item, Result> {
   item: Item;
+  /** On the local monotonic clock. */
+  since: number;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
 }
@@ -26,6 +32,7 @@ export class Batcher<Item, Result> {
   private readonly waiting: Waiting<Item, Result>[] = [];
   private underWay = 0;
   private scheduled = false;
+  private expiry: NodeJS.Timeout | undefined;
 
   /** `run` answers a result for each item, in their order. */
   constructor(
@@ -34,13 +41,34 @@ export class Batcher<Item, Result> {
   ) {}
 
   add(item: Item): Promise<Result> {
+    const { waitingMost = Infinity } = this.options;
     return new Promise((resolve, reject) => {
-      this.waiting.push({ item, resolve, reject });
+      if (this.waiting.length >= waitingMost) return reject(new DatabaseBusy());
+      this.waiting.push({ item, since: performance.now(), resolve, reject });
+      this.watch();
       if (this.scheduled) return;
       this.scheduled = true;
       // What the same turn of the event loop brings goes together.
       setImmediate(() => this.sendAll());
     });
+  }
+
+  /** Has an eye on who waits longest. */
+  private watch(): void {
+    const { patienceMs } = this.options;
+    const [oldest] = this.waiting;
+    if (patienceMs === undefined || !oldest || this.expiry) return;
+    this.expiry = setTimeout(
+      () => {
+        this.expiry = undefined;
+        const late = performance.now() - patienceMs;
+        while (this.waiting[0] && this.waiting[0].since <= late)
+          this.waiting.shift()!.reject(new DatabaseBusy());
+        this.watch();
+      },
+      oldest.since + patienceMs - performance.now() + 1,
+    );
+    this.expiry.unref();
   }
 
   private sendAll(): void {

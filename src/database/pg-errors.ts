@@ -40,9 +40,18 @@ const SOCKET_CODES =
 const SOCKET_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Cannot use a pool after|Query read timeout|Client (has encountered a connection error|was closed) and is not queryable)/;
 
+/** Nothing has been sent: more waits for Postgres than it gets done in any time that a caller waits. */
+export class DatabaseBusy extends Error {
+  constructor() {
+    super('Too much waits for Postgres.');
+    this.name = 'DatabaseBusy';
+  }
+}
+
 /** Postgres is away, starting, stopping or overloaded: nothing is wrong with the request, and it may be sent again. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
+  if (error instanceof DatabaseBusy) return true;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseAway);
   const code = isPgError(error) ? error.code : '';
   return PASSING_STATES.test(code) || SOCKET_CODES.test(code) || SOCKET_MESSAGES.test(error.message);

@@ -1,4 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppConfig } from '../config/app-config.js';
 import { Database, type Queryable } from '../database/database.js';
@@ -34,7 +35,10 @@ export class Reconciler implements BeforeApplicationShutdown {
     private readonly store: LeaseStore,
     private readonly waiters: WishWaiters,
     private readonly gateway: TwilioGateway,
-  ) {}
+  ) {
+    // Each row that waits out a pause listens; Node would take the eleventh for a leak.
+    setMaxListeners(0, this.stopping.signal);
+  }
 
   /** How long a lease lasts, in milliseconds. */
   get leaseMs(): number {

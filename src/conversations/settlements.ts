@@ -17,7 +17,7 @@ const KEEP = -1;
  * tables. Conversations are locked in the order of their ids, as where leases are renewed: neither waits for the other in
  * a ring.
  */
-const SETTLE = `
+export const SETTLE = `
   with given as materialized (
     select * from json_to_recordset($1::json) as g (conversation uuid, token uuid, new_state text, sid text, name text,
       new_attributes json, new_timers jsonb, new_failure jsonb, deleted timestamptz, at timestamptz, seen integer,
@@ -29,9 +29,8 @@ const SETTLE = `
     select * from json_to_recordset($3::json) as g (id uuid, twilio_sid text, state text, failure jsonb,
       message_index integer, updated_at timestamptz)),
   held as materialized (
-    select c.id from conversations c join given on c.id = given.conversation and c.lease_token = given.token
-    where c.id = any(array(select conversation from given))
-    order by c.id for no key update of c),
+    select c.id from (select conversation, token from given order by conversation) g cross join lateral (
+      select id from conversations where id = g.conversation and lease_token = g.token for no key update) c),
   fence as (
     update conversations c
     set state = new_state, twilio_sid = sid, friendly_name = name, attributes = new_attributes, timers = new_timers,

@@ -7,6 +7,7 @@ import { RareIdentities1763800004000 } from '../../migrations/1763800004000-rare
 import { TokenSessions1763800005000 } from '../../migrations/1763800005000-token-sessions.js';
 import { KeyRates1763800006000 } from '../../migrations/1763800006000-key-rates.js';
 import { WishOrder1763800007000 } from '../../migrations/1763800007000-wish-order.js';
+import { PlansOfNewDatabases1763800016000 } from '../../migrations/1763800016000-plans-of-new-databases.js';
 
 /** In the order of their numbers, in which they run. */
 const MIGRATIONS = [
@@ -18,6 +19,7 @@ const MIGRATIONS = [
   TokenSessions1763800005000,
   KeyRates1763800006000,
   WishOrder1763800007000,
+  PlansOfNewDatabases1763800016000,
 ];
 
 export interface DataSourceSettings {

@@ -109,9 +109,9 @@ export class LeaseStore {
     const rows = await this.database.query<{ token: string; id: string }>(
       `lease.renew.${table}`,
       `with held as materialized (
-        select t.id from ${table} t
-        join unnest($1::uuid[], $2::uuid[]) as given (id, token) on t.id = given.id and t.lease_token = given.token
-        where t.id = any($1) order by t.id for no key update of t)
+        select t.id
+        from (select * from unnest($1::uuid[], $2::uuid[]) as g (id, token) order by id) given cross join lateral (
+          select id from ${table} where id = given.id and lease_token = given.token for no key update) t)
       update ${table} t set due_at = now() + $3::float8 * interval '1 millisecond'
       where t.id = any(array(select id from held)) returning t.id, t.lease_token as token`,
       [leases.map(({ id }) => id), leases.map(({ token }) => token), this.times.leaseMs],

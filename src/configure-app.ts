@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import helmet from '@fastify/helmet';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
@@ -7,6 +6,7 @@ import type { AppConfig } from './config/app-config.js';
 import { createAdapter } from './http-adapter.js';
 import { NestLogger } from './nest-logger.js';
 import { serveOpenApi } from './openapi/serve.js';
+import { addSecurityHeaders } from './security-headers.js';
 
 /**
  * The whole application, ready to listen: the same for the process, for quickstart and for tests. Rejects when it cannot
@@ -19,10 +19,7 @@ export async function createApp(config: AppConfig): Promise<NestFastifyApplicati
     bodyParser: false,
     abortOnError: false,
   });
-  await app.register(helmet, {
-    // The documentation page sets styles inline; upgrading to https would break it on a laptop.
-    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
-  });
+  await addSecurityHeaders(app);
   serveOpenApi(app);
   try {
     await app.init();

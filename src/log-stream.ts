@@ -3,7 +3,7 @@ import { pino, type DestinationStream } from 'pino';
 /** How long a line may wait for company, in milliseconds. */
 const FLUSH_MS = 100;
 /** Bytes that are written without waiting for the time to be over. */
-const FLUSH_BYTES = 8_192;
+const FLUSH_BYTES = 65_536;
 /** Bytes that wait at most, where nobody reads what is written; what comes beyond is dropped, and counted. */
 const WAITING_MAX_BYTES = 8_388_608;
 /** Pino's number of `warn`. */
@@ -27,6 +27,7 @@ function openStream(): DestinationStream {
     dest: 1,
     sync: false,
     minLength: FLUSH_BYTES,
+    maxWrite: 2 * FLUSH_BYTES,
     maxLength: WAITING_MAX_BYTES,
   });
   let dropped = 0;

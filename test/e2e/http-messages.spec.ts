@@ -19,7 +19,7 @@ function expectRawProblem({ status, headers, body }: RawAnswer, expected: number
 }
 
 describe('X-Request-Id', () => {
-  const MADE = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+  const MADE = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
   it.each(['abc', '0123', 'req_A-1.2:3@h/x+y=', 'x'.repeat(128)])('takes %s and answers it', async (id) => {
     for (const path of ['/livez', '/v1/conversations', '/nothing', '/v1/conversations/%zz']) {
@@ -56,21 +56,29 @@ describe('X-Request-Id', () => {
 });
 
 describe('security headers', () => {
-  it.each(['/livez', '/openapi.json', '/docs', '/v1/conversations', '/nothing'])(
-    'stand on what %s answers',
+  const always = ({ headers }: { headers: Record<string, unknown> }) => {
+    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers['strict-transport-security']).toMatch(/^max-age=\d{8,}/);
+    expect(headers['referrer-policy']).toBe('no-referrer');
+    return { frames: headers['x-frame-options'], policy: String(headers['content-security-policy']) };
+  };
+
+  it.each(['/livez', '/openapi.json', '/v1/conversations', '/nothing'])(
+    'let nothing be loaded by, and nothing frame, what %s answers',
     async (path) => {
-      const { headers } = await get(path);
-      expect(headers['x-content-type-options']).toBe('nosniff');
-      expect(headers['x-frame-options']).toBe('SAMEORIGIN');
-      expect(headers['strict-transport-security']).toMatch(/^max-age=\d{8,}/);
-      expect(headers['referrer-policy']).toBe('no-referrer');
-      const policy = String(headers['content-security-policy']);
-      expect(policy).toContain("default-src 'self'");
-      expect(policy).toContain("script-src 'self';");
-      // A laptop serves the documentation page over http.
-      expect(policy).not.toContain('upgrade-insecure-requests');
+      const { frames, policy } = always(await get(path));
+      expect(frames).toBe('DENY');
+      expect(policy).toBe("default-src 'none';frame-ancestors 'none'");
     },
   );
+
+  it('let the documentation page load its own scripts alone, over http too', async () => {
+    const { frames, policy } = always(await get('/docs'));
+    expect(frames).toBe('SAMEORIGIN');
+    expect(policy).toContain("default-src 'self'");
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).not.toContain('upgrade-insecure-requests');
+  });
 
   it('say nothing about what the service is made of', async () => {
     const { headers } = await get('/livez');

@@ -1,18 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import openapiTypescript, { astToString } from 'openapi-typescript';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { unique, useApp } from '../support/app.js';
+import { useWorkspace } from './workspace.js';
 
 const running = useApp();
-
-const run = promisify(execFile);
-
-const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
+const workspace = useWorkspace();
 
 /** A backend of somebody else, who has the document alone. */
 const PROGRAM = `
@@ -69,50 +62,19 @@ const MISTAKES = [
   `client.POST('/v1/identities', { body: { kind: 'agent' } })`,
 ];
 
-let folder: string;
-
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'convoke-client-'));
-  await symlink(MODULES, join(folder, 'node_modules'));
-  await mkdir(join(folder, 'out'));
-  const url = new URL('/openapi.json', await running.baseUrl());
-  const schema = astToString(await openapiTypescript(url));
-  await writeFile(join(folder, 'schema.d.ts'), schema);
-  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  const schema = await openapiTypescript(new URL('/openapi.json', await running.baseUrl()));
+  await workspace.write('schema.d.ts', astToString(schema));
 });
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** What the compiler says about the files; empty when it is content. */
-async function compile(...files: string[]): Promise<string> {
-  const tsc = join(MODULES, 'typescript', 'bin', 'tsc');
-  const options = [
-    '--strict',
-    '--target',
-    'ES2022',
-    '--module',
-    'nodenext',
-    '--types',
-    'node',
-    '--outDir',
-    'out',
-  ];
-  try {
-    await run(process.execPath, [tsc, ...options, ...files], { cwd: folder });
-    return '';
-  } catch (error) {
-    return String((error as { stdout?: string }).stdout);
-  }
-}
 
 describe('a client generated from /openapi.json', () => {
   it('compiles with tsc --strict, and provisions, reads, lists and gets a token', async () => {
-    await writeFile(join(folder, 'program.ts'), PROGRAM);
-    expect(await compile('program.ts')).toBe('');
+    await workspace.write('program.ts', PROGRAM);
+    expect(await workspace.compile('program.ts')).toBe('');
     const [externalRef, customer] = [unique('case'), unique('cust')];
     const values = [new URL(await running.baseUrl()).origin, running.api.key, externalRef, customer];
-    const { stdout } = await run(process.execPath, [join('out', 'program.js'), ...values], { cwd: folder });
-    const { id, token, ...rest } = JSON.parse(stdout) as Record<string, unknown>;
+    const said = await workspace.run(process.execPath, join('out', 'program.js'), ...values);
+    const { id, token, ...rest } = JSON.parse(said) as Record<string, unknown>;
     expect(rest).toEqual({
       read: id,
       listed: [id],
@@ -129,8 +91,8 @@ describe('a client generated from /openapi.json', () => {
 
   it('does not compile with a wrong path, a missing field or a wrong type', async () => {
     const start = PROGRAM.slice(0, PROGRAM.indexOf('function must'));
-    await writeFile(join(folder, 'mistakes.ts'), [start.trim(), ...MISTAKES].join('\n'));
-    const said = await compile('mistakes.ts');
+    await workspace.write('mistakes.ts', [start.trim(), ...MISTAKES].join('\n'));
+    const said = await workspace.compile('mistakes.ts');
     const first = start.trim().split('\n').length + 1;
     const lines = [...said.matchAll(/^mistakes\.ts\((\d+),/gm)].map(([, line]) => Number(line) - first);
     expect([...new Set(lines)]).toEqual(MISTAKES.map((_, index) => index));

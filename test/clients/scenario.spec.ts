@@ -1,9 +1,9 @@
 import { createClient } from '@hey-api/openapi-ts';
 import openapiTypescript, { astToString } from 'openapi-typescript';
-import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { unique, useApp } from '../support/app.js';
+import { hasTool } from '../support/tools.js';
 import { HEY_API, OPENAPI_FETCH } from './typescript-programs.js';
 import { useWorkspace } from './workspace.js';
 
@@ -61,18 +61,11 @@ describe('A case is provisioned, handed over, talked in, written out, closed and
     120_000,
   );
 
-  it.skipIf(!hasPerlClient())('by OpenAPI::Client in Perl, out of /openapi-3.0.json', async () => {
-    const seen = await sees('perl', resolve('test/clients/scenario.pl'));
-    expect(seen).toEqual({ ...SEEN, checked: 'Invalid input' });
-  });
+  it.skipIf(!hasTool('OpenAPI::Client of Perl', 'perl', '-MOpenAPI::Client', '-e', '1'))(
+    'by OpenAPI::Client in Perl, out of /openapi-3.0.json',
+    async () => {
+      const seen = await sees('perl', resolve('test/clients/scenario.pl'));
+      expect(seen).toEqual({ ...SEEN, checked: 'Invalid input' });
+    },
+  );
 });
-
-/** Says where it is not, and throws then where `REQUIRE_OPENAPI_CLIENT=1`. */
-function hasPerlClient(): boolean {
-  if (spawnSync('perl', ['-MOpenAPI::Client', '-e', '1']).status === 0) return true;
-  const missing = 'Perl’s OpenAPI::Client is not installed (Debian: libopenapi-client-perl)';
-  if (process.env['REQUIRE_OPENAPI_CLIENT'] === '1')
-    throw new Error(`REQUIRE_OPENAPI_CLIENT=1, but ${missing}.`);
-  process.stderr.write(`${missing}: its test is skipped.\n`);
-  return false;
-}

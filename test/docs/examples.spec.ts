@@ -2,12 +2,10 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useApp } from '../support/app.js';
+import { expectLike } from './support/like.js';
 import { tableBelow } from './support/repository.js';
 
-/**
- * The README's examples, sent in their order to the real application. In what is documented of an answer, `…` stands for
- * anything; all else must be so, with the same members in the same order.
- */
+/** The README's examples, sent in their order to the real application. */
 const readme = readFileSync('README.md', 'utf8');
 
 interface Example {
@@ -48,24 +46,6 @@ function callOf(command: string, variables: Record<string, string>): Call {
   }
   call.method ||= call.body === null ? 'GET' : 'POST';
   return call;
-}
-
-function expectLike(found: unknown, documented: unknown, where = 'the answer'): void {
-  if (typeof documented === 'string' && documented.includes('…')) {
-    expect(found, where).toBeTypeOf('string');
-    const [start, end] = documented.split('…') as [string, string];
-    expect(
-      (found as string).startsWith(start) && (found as string).endsWith(end),
-      `${where}: ${found as string}`,
-    ).toBe(true);
-  } else if (typeof documented === 'object' && documented !== null) {
-    expect(Object.keys(found as object), where).toEqual(Object.keys(documented));
-    for (const [key, value] of Object.entries(documented)) {
-      expectLike((found as Record<string, unknown>)[key], value, `${where}.${key}`);
-    }
-  } else {
-    expect(found, where).toEqual(documented);
-  }
 }
 
 const running = useApp();

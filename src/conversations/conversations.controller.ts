@@ -123,12 +123,7 @@ export class ConversationsController {
     @Param('externalRef') externalRef: string,
     @Body() body: ProvisionConversationDto,
   ): Promise<Reply> {
-    return this.conversations.provisionByRef(
-      { ...command, idempotencyHash: null },
-      caller,
-      externalRef,
-      body,
-    );
+    return this.conversations.provisionByRef(command, caller, externalRef, body);
   }
 
   @Get()
@@ -185,7 +180,7 @@ export class ConversationsController {
     @Body() body: UpdateConversationDto,
     @IfMatchOf() ifMatch: string | undefined,
   ): Promise<Reply> {
-    return this.lifecycle.update({ ...command, idempotencyHash: null }, caller, conversation, body, ifMatch);
+    return this.lifecycle.update(command, caller, conversation, body, ifMatch);
   }
 
   @Delete(':conversation')
@@ -206,7 +201,7 @@ export class ConversationsController {
     @CallerOf() caller: Caller,
     @Param('conversation') conversation: string,
   ): Promise<Reply> {
-    return this.lifecycle.delete({ ...command, idempotencyHash: null }, caller, conversation);
+    return this.lifecycle.delete(command, caller, conversation);
   }
 
   @Post(':conversation/close')

@@ -182,6 +182,6 @@ export class IdentitiesController {
     @Param('identity') identity: string,
     @Body() { role }: AssignServiceRoleDto,
   ): Promise<Reply> {
-    return this.identities.assignServiceRole({ ...command, idempotencyHash: null }, caller, identity, role);
+    return this.identities.assignServiceRole(command, caller, identity, role);
   }
 }

@@ -121,8 +121,7 @@ export class ParticipantsController {
     @Body() body: UpdateParticipantDto,
     @IfMatchOf() ifMatch: string | undefined,
   ): Promise<Reply> {
-    const unkeyed = { ...command, idempotencyHash: null };
-    return this.participants.update(unkeyed, caller, [conversation, participant], body, ifMatch);
+    return this.participants.update(command, caller, [conversation, participant], body, ifMatch);
   }
 
   @Delete(':participant')
@@ -144,7 +143,6 @@ export class ParticipantsController {
     @Param('participant') participant: string,
     @Query() { force }: RemoveParticipantQuery,
   ): Promise<Reply> {
-    const unkeyed = { ...command, idempotencyHash: null };
-    return this.participants.remove(unkeyed, caller, [conversation, participant], force === 'true');
+    return this.participants.remove(command, caller, [conversation, participant], force === 'true');
   }
 }

@@ -24,6 +24,7 @@ export async function sameKeyRun(
   try {
     const recorder = new Recorder();
     const random = new Random(settings.seed);
+    await makeKnown(world, random.fork(-1));
     const names = Array.from({ length: plan.keys }, (_, n) => `${settings.seed}-${n}`);
     const startedAt = performance.now();
     const found = await inTurns(names, settings.actors, (name, n) =>
@@ -39,7 +40,21 @@ export async function sameKeyRun(
   }
 }
 
-/** No externalRef, which would keep the chats apart by itself. */
+/** People who are in half of the chats. */
+const KNOWN = [
+  { kind: 'agent', externalId: 'known-agent' },
+  { kind: 'customer', externalId: 'known-customer' },
+];
+
+async function makeKnown(world: World, random: Random): Promise<void> {
+  const client = new Client(world, random);
+  for (const { kind, externalId } of KNOWN) {
+    const outcome = await client.ask('PUT', `/v1/identities/by-external-id/${externalId}`, { kind });
+    if (outcome?.status !== 201) throw new Error(`${externalId} could not be made known: ${outcome?.text}`);
+  }
+}
+
+/** No externalRef, nor in every second chat people who are new: either would keep the chats apart by itself. */
 async function useKey(
   world: World,
   recorder: Recorder,
@@ -49,10 +64,12 @@ async function useKey(
 ): Promise<string[]> {
   const body = {
     attributes: { chat: name },
-    participants: [
-      { kind: 'agent', externalId: `agent-${name}` },
-      { kind: 'customer', externalId: `customer-${name}` },
-    ],
+    participants: random.chance(0.5)
+      ? KNOWN
+      : [
+          { kind: 'agent', externalId: `agent-${name}` },
+          { kind: 'customer', externalId: `customer-${name}` },
+        ],
     systemMessage: { body: `greeting-${name}` },
   };
   const outcomes = await Promise.all(

@@ -15,8 +15,8 @@ export interface CallOptions {
   prefer?: string;
 }
 
-/** How long a caller goes on asking before the program gives up: far above every bound. */
-const PATIENCE_MS = 90_000;
+/** How long a caller goes on asking before the program gives up: above the longest round of kills, each of which cuts him off. */
+const PATIENCE_MS = 300_000;
 /** A frozen replica answers when it is woken; a call is never given up before, or it would be heard later. */
 const CALL_MS = 80_000;
 

@@ -119,11 +119,11 @@ class KillRun {
     world.tell(`round ${this.rounds}: ${done}, ${this.discrepancies.length} discrepancies`);
   }
 
-  /** Another one may be on its way up meanwhile: now and then none is there. */
+  /** While another one is there as well: what was accepted has to get on, or its callers would wait for the last kill. */
   private async victim(): Promise<Replica> {
     for (;;) {
       const up = this.world.replicas.filter((replica) => replica.up);
-      if (up.length > 0) return this.random.pick(up);
+      if (up.length > 1) return this.random.pick(up);
       await pause(50);
     }
   }

@@ -25,6 +25,13 @@ export class Database implements Queryable {
 
   constructor(dataSource: DataSource) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+    // Between the moment at which the pool hands a client out and the one at which whoever asked for it goes on, nobody
+    // listens: Postgres, being stopped, may say so in the same packet, and an error without a listener ends the process.
+    const heard = new WeakSet<PoolClient>();
+    this.pool.on('acquire', (client) => {
+      if (!heard.has(client)) client.on('error', () => undefined);
+      heard.add(client);
+    });
     this.query = queryable(this.pool).query;
   }
 

@@ -29,7 +29,6 @@ export async function postgresRun(settings: Settings, plan: PostgresPlan): Promi
     const random = new Random(settings.seed);
     const recorder = new Recorder();
     const load = new Load(world, recorder, random.fork(1));
-    const pids = world.replicas.map(({ pid }) => pid);
     const discrepancies: string[] = [];
     let stops = 0;
     let slowestMs = 0;
@@ -41,13 +40,13 @@ export async function postgresRun(settings: Settings, plan: PostgresPlan): Promi
         discrepancies.push(...(await stopAndStart(world, signal, random.between(200, 3000))));
       }
       await load.finish();
+      const dead = world.replicas.filter((replica) => !isAlive(replica));
+      discrepancies.push(...dead.map(({ name, output }) => `${name} has died: ${output().slice(-3000)}`));
+      if (dead.length > 0) break;
       const settling = await untilSettled(world);
       slowestMs = Math.max(slowestMs, settling.slowestMs);
       discrepancies.push(...settling.discrepancies, ...(await judge(world, recorder)));
       world.tell(`${stops} stops: ${recorder.chats.length} chats, ${discrepancies.length} discrepancies`);
-    }
-    for (const [n, replica] of world.replicas.entries()) {
-      if (replica.pid !== pids[n] || !isAlive(replica)) discrepancies.push(`${replica.name} has died`);
     }
     const facts = {
       'stops of Postgres': `${stops}, by ${SIGNALS.join(', ')} in turn`,

@@ -96,9 +96,7 @@ export class Replica {
     this.toSandbox?.set(null);
   }
 
-  output(): string {
-    return this.running?.output() ?? '';
-  }
+  readonly output = (): string => this.running?.output() ?? '';
 
   async close(): Promise<void> {
     await this.waking;

@@ -17,6 +17,7 @@ export interface NotedCall {
   time: string;
   method: string;
   path: string;
+  parameters: Record<string, unknown>;
   status: number | null;
   fault: string | null;
 }

@@ -3,7 +3,7 @@ import type { Problem } from '../../../../src/common/errors/problem.js';
 import { SchemaCheck, type OpenApiDocument } from '../../../support/openapi.js';
 import type { Answer, Ask } from './send.js';
 
-const PROBLEM = { $ref: '#/components/schemas/ProblemSchema' };
+const PROBLEM = { $ref: '#/components/schemas/Problem' };
 
 /** Holds every answer against the document and the catalogue of errors. */
 export class AnswerCheck {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { loadConfig } from '../../src/config/app-config.js';
 import { createApp } from '../../src/configure-app.js';
 import { ApiClient } from './api-client.js';
+import { recordAnswers } from './recorded-answers.js';
 import { useTestDatabase, type TestDatabase } from './database.js';
 import { useSandbox, type TestSandbox } from './sandbox.js';
 
@@ -51,6 +52,7 @@ export function useApp(env: Record<string, string> = {}): TestApp {
     const variables = { ...serviceEnv(database.url, sandbox), ...env };
     key = variables['BOOTSTRAP_API_KEY'] ?? '';
     app = await createApp(loadConfig(variables));
+    recordAnswers(app.getHttpServer());
     await app.listen(0, '127.0.0.1');
   });
   afterAll(() => app?.close());
@@ -80,6 +82,7 @@ export function useReplica(first: TestApp, env: () => Record<string, string> = (
   let app: NestFastifyApplication | undefined;
   beforeAll(async () => {
     app = await createApp(loadConfig({ ...serviceEnv(first.database.url, first.sandbox), ...env() }));
+    recordAnswers(app.getHttpServer());
     await app.listen(0, '127.0.0.1');
   });
   const close = async (): Promise<void> => {

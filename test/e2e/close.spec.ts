@@ -127,7 +127,8 @@ describe('POST /v1/conversations/{conversation}/close', () => {
     const chat = await provision(running.api);
     const headers = { prefer: 'respond-async' };
     const response = await running.api.post(`${chat.path}/close`, farewell, 202, { headers });
-    expect(response.body.state).toBe('active');
+    // As it is: the work may be done before it is shown.
+    expect(response.body.state).toMatch(/^(active|closed)$/);
     expect(response.headers['location']).toBe(chat.path);
     await eventually(async () => expect((await running.api.get(chat.path, 200)).body.state).toBe('closed'));
     expect(await textsOf(chat)).toEqual(['Good bye.']);

@@ -103,7 +103,8 @@ describe('POST /v1/conversations', () => {
     const response = await running.api.post('/v1/conversations', supportChat(), 202, {
       headers: { prefer: 'respond-async' },
     });
-    expect(response.body.state).toBe('provisioning');
+    // As it is: the work may be done before it is shown.
+    expect(response.body.state).toMatch(/^(provisioning|active)$/);
     const location = response.headers['location'] ?? '';
     await eventually(async () => {
       const { body: chat } = await running.api.get(location, 200);

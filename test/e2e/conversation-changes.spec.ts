@@ -180,7 +180,9 @@ describe('A closed conversation', () => {
       await running.api.post(`${chat.path}/messages`, { author: chat.bob.id, body: 'x' }, 409),
     ];
     for (const answer of answers) expectProblem(answer, 'conversation_closed');
-    expect(await running.sandbox.requests(since)).toEqual([]);
+    // Of others, one may be looked at for late landings meanwhile.
+    const sent = await running.sandbox.requests(since);
+    expect(sent.filter(({ path }) => path.includes(chat.twilioSid))).toEqual([]);
     await running.api.get(bob, 200);
     expect((await running.api.get(`${chat.path}/messages`, 200)).body.data).toHaveLength(1);
   });

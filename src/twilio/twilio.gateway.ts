@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import twilio from 'twilio';
 import { AppConfig } from '../config/app-config.js';
 import { DirectoryGateway } from './directory.gateway.js';
-import { nameParameter, sidParameter } from './path-parameters.js';
+import { nameParameter, sidParameter, type SidPrefix } from './path-parameters.js';
 import { TwilioError } from './twilio-error.js';
 import { TwilioHttpClient } from './twilio-http-client.js';
 import { pageSizeOf, UpstreamCalls } from './upstream-calls.js';
@@ -12,6 +12,7 @@ import type {
   ConversationChange,
   ConversationPage,
   ListOptions,
+  Made,
   MessageChange,
   MessageListOptions,
   MessagePage,
@@ -71,19 +72,17 @@ export class TwilioGateway extends DirectoryGateway implements OnApplicationShut
   }
 
   /** Makes a conversation, `active` at once. `already_exists` when the unique name is taken in the chat service. */
-  async createConversation(at: At, conversation: NewConversation): Promise<UpstreamConversation> {
-    const { conversations } = this.service(at);
+  async createConversation(at: At, conversation: NewConversation): Promise<Made> {
     const { uniqueName, friendlyName, attributes, timers } = conversation;
-    const parameters = {
-      uniqueName,
-      friendlyName,
-      attributes,
+    return this.#make(at, 'CH', '', {
+      UniqueName: uniqueName,
+      FriendlyName: friendlyName,
+      Attributes: attributes,
       // Twilio takes no timers on creation without a state (50382).
-      state: timers && ('active' as const),
-      'timers.inactive': timers?.inactive,
-      'timers.closed': timers?.closed,
-    };
-    return this.calls.write(at, async () => toConversation(await conversations.create(parameters)));
+      State: timers && 'active',
+      'Timers.Inactive': timers?.inactive,
+      'Timers.Closed': timers?.closed,
+    });
   }
 
   /** By `CH…` or unique name. Null when it is not there; a chat service that is gone looks the same (`findService`). */
@@ -131,22 +130,18 @@ export class TwilioGateway extends DirectoryGateway implements OnApplicationShut
    * Adds a participant. `already_exists` for an identity or address pair that is in already, and for a pair that is
    * active in another conversation (50416, `conflictingConversationSid`); `closed` for a closed conversation.
    */
-  async addParticipant(
-    at: At,
-    conversationSid: string,
-    participant: NewParticipant,
-  ): Promise<UpstreamParticipant> {
-    const { participants } = this.service(at).conversations(sidParameter('CH', conversationSid));
+  async addParticipant(at: At, conversationSid: string, participant: NewParticipant): Promise<Made> {
+    const path = `/${sidParameter('CH', conversationSid)}/Participants`;
     const { projectedAddress, attributes } = participant;
     const who =
       'identity' in participant
-        ? { identity: participant.identity, roleSid: participant.roleSid }
+        ? { Identity: participant.identity, RoleSid: participant.roleSid }
         : {
-            'messagingBinding.address': participant.address,
-            'messagingBinding.proxyAddress': participant.proxyAddress,
+            'MessagingBinding.Address': participant.address,
+            'MessagingBinding.ProxyAddress': participant.proxyAddress,
           };
-    const parameters = { ...who, 'messagingBinding.projectedAddress': projectedAddress, attributes };
-    return this.calls.write(at, async () => toParticipant(await participants.create(parameters)));
+    const form = { ...who, 'MessagingBinding.ProjectedAddress': projectedAddress, Attributes: attributes };
+    return this.#make(at, 'MB', path, form);
   }
 
   /** By `MB…` or identity. Null when it, or the conversation, is not there. */
@@ -256,6 +251,18 @@ export class TwilioGateway extends DirectoryGateway implements OnApplicationShut
     const conversation = this.service(at).conversations(sidParameter('CH', conversationSid));
     const message = conversation.messages(sidParameter('IM', sid));
     return this.calls.remove(at, () => message.remove());
+  }
+
+  /**
+   * Makes a conversation, or something in one. By the request that the SDK's resources are made of, and not by these: a
+   * provision needs the sids alone, and they would parse each date (measured: a third of a call's CPU).
+   */
+  #make(at: At, prefix: SidPrefix, path: string, data: Record<string, string | undefined>): Promise<Made> {
+    const uri = `/Services/${sidParameter('IS', at.serviceSid)}/Conversations${path}`;
+    return this.calls.write(at, async () => {
+      const made = (await this.api.create({ uri, method: 'post', data, headers: {} })) as { sid: string };
+      return { sid: sidParameter(prefix, made.sid) };
+    });
   }
 
   #messages(at: At, conversationSid: string, { order = 'asc' }: MessageListOptions) {

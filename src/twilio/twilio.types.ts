@@ -26,6 +26,11 @@ export interface TimerDurations {
   closed?: string;
 }
 
+/** What has been made, by the sid that Twilio gave it. */
+export interface Made {
+  sid: string;
+}
+
 export interface NewConversation {
   /** Unique in its chat service: the key that makes a repeated creation safe. */
   uniqueName: string;

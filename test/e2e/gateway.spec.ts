@@ -68,15 +68,21 @@ beforeEach(() => control('POST', 'reset', {}));
 describe('conversations', () => {
   it('are made with a unique name and timers, found by it, changed and removed', async () => {
     const timers = { inactive: 'PT1H', closed: 'P1D' };
-    const made = await gateway.createConversation(at, { uniqueName: 'cvk_1', friendlyName: 'One', timers });
+    const { sid } = await gateway.createConversation(at, {
+      uniqueName: 'cvk_1',
+      friendlyName: 'One',
+      timers,
+    });
+    const made = (await gateway.findConversation(at, 'cvk_1'))!;
     expect(made).toMatchObject({
+      sid,
       chatServiceSid: at.serviceSid,
       uniqueName: 'cvk_1',
+      friendlyName: 'One',
       state: 'active',
       attributes: '{}',
     });
     expect(made.timers.dateInactive!.getTime() - made.dateCreated.getTime()).toBeCloseTo(3_600_000, -4);
-    await expect(gateway.findConversation(at, 'cvk_1')).resolves.toEqual(made);
     await expect(gateway.findConversation(at, made.sid)).resolves.toEqual(made);
     const change = { friendlyName: null, attributes: '{"a":"é & +"}', timers: { inactive: 'PT0S' } };
     const changed = await gateway.updateConversation(at, made.sid, change);
@@ -111,13 +117,15 @@ describe('participants', () => {
     const { sid } = await gateway.createConversation(at, { uniqueName: 'cvk_1' });
     const role = (await gateway.listRoles(at)).find((one) => one.type === 'conversation')!;
     const who = { identity: 'agent-7', roleSid: role.sid, attributes: '{"n":1}' };
-    const agent = await gateway.addParticipant(at, sid, who);
-    expect(agent).toMatchObject({ ...who, messagingBinding: null });
-    const customer = await gateway.addParticipant(at, sid, ADDRESS);
-    expect(customer).toMatchObject({ identity: null, roleSid: null, conversationSid: sid });
+    const made = [
+      await gateway.addParticipant(at, sid, who),
+      await gateway.addParticipant(at, sid, ADDRESS),
+    ] as const;
+    const agent = (await gateway.findParticipant(at, sid, 'agent-7'))!;
+    expect(agent).toMatchObject({ ...made[0], ...who, messagingBinding: null });
+    const customer = (await gateway.findParticipant(at, sid, made[1].sid))!;
+    expect(customer).toMatchObject({ ...made[1], identity: null, roleSid: null, conversationSid: sid });
     expect(customer.messagingBinding).toEqual({ type: 'sms', projectedAddress: null, ...ADDRESS });
-    await expect(gateway.findParticipant(at, sid, 'agent-7')).resolves.toEqual(agent);
-    await expect(gateway.findParticipant(at, sid, customer.sid)).resolves.toEqual(customer);
     await expect(gateway.findParticipant(at, sid, 'nobody')).resolves.toBeNull();
     const all = await gateway.listParticipants(at, sid, { pageSize: 1 });
     expect(all.map((one) => one.sid).sort()).toEqual([agent.sid, customer.sid].sort());

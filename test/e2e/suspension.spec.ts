@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { callerWith, otherService } from '../support/access.js';
 import { unique, useApp } from '../support/app.js';
@@ -7,6 +6,7 @@ import { addressPair, namesIn, provision } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
 import { expectProblem } from '../support/problems.js';
 import { NOBODYS_ID } from '../support/routes.js';
+import { inTurn, writersOf } from '../support/writers.js';
 
 const running = useApp();
 
@@ -178,59 +178,15 @@ describe('POST /v1/identities/{identity}/reinstate', () => {
 });
 
 describe('Who is written into a conversation in the moment of the suspension', () => {
-  /** What keeps a writer waiting who has read that the person is active, and has not written the participant. */
-  const TABLE = 'lock table participants in share mode';
-  const holdRef = (externalRef: string) => `insert into conversations (id, service_id, external_ref, state)
-    select gen_random_uuid(), id, '${externalRef}', 'provisioning' from chat_services limit 1`;
-
-  const writers = {
-    'by a provision': async (externalId: string) => {
-      const externalRef = unique('case');
-      const body = { externalRef, participants: [{ externalId }] };
-      const write = () => running.api.post('/v1/conversations', body, 201);
-      return Promise.resolve({ write, obstacle: holdRef(externalRef) });
-    },
-    'by being added': async (externalId: string) => {
-      const { path } = await provision(running.api);
-      const write = () => running.api.post(`${path}/participants`, { externalId }, 201);
-      return { write, obstacle: TABLE };
-    },
-    'by a transfer': async (externalId: string) => {
-      const { path, ada } = await provision(running.api);
-      const write = () => running.api.post(`${path}/transfer`, { from: ada.id, to: { externalId } }, 200);
-      return { write, obstacle: TABLE };
-    },
-  };
-
-  it.each(Object.entries(writers))('%s does not slip in: he is removed after that', async (_, prepare) => {
+  it.each(writersOf(running))('%s does not slip in: he is removed after that', async (_, prepare) => {
     const { id, externalId } = await agentIn(1);
     const { write, obstacle } = await prepare(externalId);
-    const client = new pg.Client({ connectionString: running.database.url });
-    await client.connect();
-    try {
-      await client.query('begin');
-      await client.query(obstacle);
-      const written = write();
-      await eventually(async () => expect(await waiting()).toBe(1));
-      const suspended = running.api.post(standing(id, 'suspend'), undefined, 200);
-      await eventually(async () => expect(await waiting()).toBe(2));
+    const suspend = () => running.api.post(standing(id, 'suspend'), undefined, 200);
+    await inTurn(running, obstacle, write, suspend, async () => {
       const [row] = await running.sql('select status from identities where id = $1', [id]);
       expect(row).toEqual({ status: 'active' });
-      await client.query('rollback');
-      await Promise.all([written, suspended]);
-    } finally {
-      await client.end();
-    }
+    });
     const { body: list } = await running.api.get(`/v1/conversations?identityId=${id}`, 200);
     expect(list.data).toEqual([]);
   });
-
-  /** Sessions that wait for a lock. Not asked in the transaction, which would be told the same each time. */
-  async function waiting(): Promise<number> {
-    const [row] = (await running.sql(
-      `select count(*)::int as count from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock'`,
-    )) as { count: number }[];
-    return row!.count;
-  }
 });

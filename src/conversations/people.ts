@@ -29,7 +29,7 @@ const PEOPLE = `
   union all
   select * from (
     select ${IDENTITY_COLUMNS} from identities
-    where service_id = $1 and id = any(array(
+    where service_id = $1 and deleted_at is null and id = any(array(
       select i.id from given g join identities i on i.service_id = $1 and i.external_id = g.external_id) || $3::uuid[])
     for key share) as known`;
 

@@ -29,7 +29,7 @@ export const PROVISION = `
   by_id as (
     select w.conversation, w.participant, i.* from wanted w cross join lateral (
       select *, case when w.count then ${openOf('identities.id')} end as open
-      from identities where id = w.identity and service_id = w.service for key share) i),
+      from identities where id = w.identity and service_id = w.service and deleted_at is null for key share) i),
   known as materialized (select * from by_name union all select * from by_id),
   refused as materialized (
     select conversation, 1 as rank, 'key' as why from plan

@@ -87,7 +87,13 @@ export class IdentitiesController {
   @ApiExamples(UpsertIdentityDto, { customer: { kind: 'customer', displayName: 'Bob' } })
   @ApiResponse({ status: 200, type: IdentityResponse, description: 'It was known.' })
   @ApiResponse({ status: 201, type: IdentityResponse, description: 'This call made it known.' })
-  @ApiFailures('validation_failed', 'missing_scope', 'identity_kind_mismatch', 'precondition_failed')
+  @ApiFailures(
+    'validation_failed',
+    'missing_scope',
+    'identity_suspended',
+    'identity_kind_mismatch',
+    'precondition_failed',
+  )
   async upsert(
     @CallerOf() caller: Caller,
     @Param('externalId') externalId: string,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, LessThan, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { DataSource, IsNull, LessThan, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../access/caller.js';
 import { ChatServicesService } from '../chat-services/chat-services.service.js';
@@ -22,7 +22,7 @@ import {
   type UpsertIdentityDto,
 } from './identity.dto.js';
 import { changeOf } from './identity-change.js';
-import { IdentityEntity, twilioIdentityOf } from './identity.entity.js';
+import { assertChangeable, IdentityEntity, twilioIdentityOf } from './identity.entity.js';
 import { ServiceRoles } from './service-roles.js';
 
 const INSERT = `
@@ -91,6 +91,7 @@ export class IdentitiesService {
           detail: `The identity is of the kind ${entity.kind}.`,
         });
       }
+      assertChangeable(entity);
       return { identity: await this.change(manager, entity, body, ifMatch), created: false };
     });
   }
@@ -111,8 +112,7 @@ export class IdentitiesService {
     return this.dataSource.transaction(async (manager) => {
       const entity = await lock(manager, { id });
       if (!entity) throw notFound();
-      if (entity.status === 'erased')
-        throw new AppError('identity_suspended', { detail: 'The identity is erased.' });
+      assertChangeable(entity);
       return this.change(manager, entity, body, ifMatch);
     });
   }
@@ -129,6 +129,7 @@ export class IdentitiesService {
     const rows = await this.dataSource.getRepository(IdentityEntity).find({
       where: {
         serviceId: caller.serviceId,
+        deletedAt: IsNull(),
         ...(kind !== undefined && { kind }),
         ...(externalId !== undefined && { externalId }),
         ...(status !== undefined && { status }),
@@ -145,18 +146,18 @@ export class IdentitiesService {
   /** Gives the person's User at Twilio a service role. */
   async assignServiceRole(command: Command, caller: Caller, path: string, role: string): Promise<Reply> {
     const entity = await this.find(caller.serviceId, path);
-    if (entity.status === 'erased')
-      throw new AppError('identity_suspended', { detail: 'The identity is erased.' });
+    assertChangeable(entity);
     return this.serviceRoles.wish(command, caller, entity, role);
   }
 
   /** An identity of the chat service, by our id or its `US…`. */
-  async find(serviceId: string, path: string): Promise<IdentityEntity> {
+  async find(serviceId: string, path: string, { withDeleted = false } = {}): Promise<IdentityEntity> {
     const repository = this.dataSource.getRepository(IdentityEntity);
+    const seen = withDeleted ? {} : { deletedAt: IsNull() };
     const entity = isUuid(path)
-      ? await repository.findOneBy({ serviceId, id: path })
+      ? await repository.findOneBy({ serviceId, id: path, ...seen })
       : /^US[0-9a-fA-F]{32}$/.test(path)
-        ? ((await repository.findOneBy({ serviceId, twilioSid: path })) ??
+        ? ((await repository.findOneBy({ serviceId, twilioSid: path, ...seen })) ??
           (await this.findAtTwilio(serviceId, path)))
         : null;
     if (!entity) throw notFound();
@@ -229,13 +230,15 @@ export class IdentitiesService {
     if (!user) return null;
     const entity = await this.dataSource
       .getRepository(IdentityEntity)
-      .findOneBy({ serviceId, twilioIdentity: user.identity });
+      .findOneBy({ serviceId, twilioIdentity: user.identity, deletedAt: IsNull() });
     if (entity) await this.noteTwilioSid(entity, user.sid);
     return entity;
   }
 
   private async noteTwilioSid(entity: IdentityEntity, sid: string): Promise<void> {
-    await this.dataSource.getRepository(IdentityEntity).update({ id: entity.id }, { twilioSid: sid });
+    await this.dataSource
+      .getRepository(IdentityEntity)
+      .update({ id: entity.id, deletedAt: IsNull() }, { twilioSid: sid });
     entity.twilioSid = sid;
   }
 }
@@ -284,12 +287,15 @@ function lock(
 }
 
 async function identityExists(tx: Queryable, serviceId: string, externalId: string): Promise<AppError> {
-  const [known] = await tx.query<{ id: string }>(
+  const [known] = await tx.query<{ id: string; deleting: boolean }>(
     'identities.by-external-id',
-    'select id from identities where service_id = $1 and external_id = $2',
+    'select id, deleting from identities where service_id = $1 and external_id = $2',
     [serviceId, externalId],
   );
-  return new AppError('identity_exists', { ...(known && { extensions: { identity: { id: known.id } } }) });
+  return new AppError('identity_exists', {
+    ...(known && { extensions: { identity: { id: known.id } } }),
+    ...(known?.deleting && { headers: { 'retry-after': '1' }, detail: 'The identity is being deleted.' }),
+  });
 }
 
 const notFound = (): AppError => new AppError('not_found', { detail: 'There is no such identity.' });

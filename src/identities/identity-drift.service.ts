@@ -74,7 +74,7 @@ export class IdentityDriftService {
   rowsAfter(serviceId: string, after: string | null, limit: number): Promise<IdentityRow[]> {
     return this.database.query<IdentityRow>(
       'drift.identities',
-      `select ${ROW} from identities where service_id = $1 and id > $2 order by id limit $3`,
+      `select ${ROW} from identities where service_id = $1 and id > $2 and deleted_at is null order by id limit $3`,
       [serviceId, after ?? '00000000-0000-0000-0000-000000000000', limit],
     );
   }

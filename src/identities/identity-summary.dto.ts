@@ -6,7 +6,8 @@ type Shown = Pick<IdentityEntity, 'id' | 'externalId' | 'displayName' | 'twilioI
 /** An identity as other resources name it. */
 export class IdentitySummary implements Shown {
   @ApiProperty({ format: 'uuid' }) id!: string;
-  @ApiProperty({ type: String, nullable: true, description: 'Null once erased.' }) externalId!: string | null;
+  @ApiProperty({ type: String, nullable: true, description: 'Null once erased or deleted.' }) externalId!:
+    string | null;
   @ApiProperty({ type: String, nullable: true }) displayName!: string | null;
   @ApiProperty({ description: 'What Twilio knows the person by.' }) twilioIdentity!: string;
 

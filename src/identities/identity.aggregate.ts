@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { AppConfig } from '../config/app-config.js';
 import { ChatServicesService } from '../chat-services/chat-services.service.js';
 import { AppError } from '../common/errors/app-error.js';
 import { renderProblem } from '../common/errors/problem.js';
@@ -14,10 +15,19 @@ import { TwilioError } from '../twilio/twilio-error.js';
 import { TwilioGateway } from '../twilio/twilio.gateway.js';
 import type { At, UpstreamUser } from '../twilio/twilio.types.js';
 import { IdentityResponse } from './identity.dto.js';
-import { IdentityEntity } from './identity.entity.js';
+import { assertChangeable, IdentityEntity } from './identity.entity.js';
 import { IDENTITY, IdentityWishesService } from './identity-wishes.service.js';
 import type { ServiceRoleWish } from './service-roles.js';
 import { SharedNames } from './shared-names.js';
+
+const PRUNE = `
+  delete from identities where id in (
+    select i.id from identities i
+    where i.deleted_at < now() - $1 * interval '1 day' and i.due_at is null
+      and not exists (select from participants p where p.identity_id = i.id)
+      and not exists (select from erasures e where e.identity_id = i.id)
+    limit 100)
+  returning id`;
 
 /** An identity is settled when its User at Twilio bears the service role and the name that are wanted, and its standing is as wished. */
 @Injectable()
@@ -34,6 +44,7 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
     private readonly reconciler: Reconciler,
     private readonly elsewhere: IdentityWishesService,
     private readonly names: SharedNames,
+    private readonly config: AppConfig,
   ) {}
 
   onModuleInit(): void {
@@ -42,6 +53,12 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
 
   plan(): Promise<void> {
     return this.names.plan();
+  }
+
+  /** Deletes up to a hundred that were deleted long enough ago, and that no conversation and no receipt refers to. */
+  async prune(): Promise<number> {
+    const rows = await this.database.query('identities.prune', PRUNE, [this.config.retention.failedKeepDays]);
+    return rows.length;
   }
 
   async reconcile(lease: Lease): Promise<void> {
@@ -62,8 +79,10 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
       const fulfil = this.elsewhere.find(wish.kind);
       if (fulfil)
         await this.reconciler.settleWish(lease, wish.id, await fulfil({ lease, at, identity }, wish));
-      else if (identity.status === 'erased') throw erased();
-      else await this.assign(lease, at, identity.twilioIdentity, wish);
+      else {
+        assertChangeable(identity);
+        await this.assign(lease, at, identity.twilioIdentity, wish);
+      }
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       await this.reconciler.settleWish(lease, wish.id, problemOf(error, wish));
@@ -72,8 +91,8 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
 
   /** A call that was given up may have put an older role in place of the last one. */
   private async lookForLateLandings(lease: Lease, at: At, identity: IdentityEntity): Promise<void> {
-    const { twilioIdentity, status } = identity;
-    if (status === 'erased') return this.removeLateUser(lease, at, twilioIdentity);
+    const { twilioIdentity, status, deleting } = identity;
+    if (status === 'erased' || deleting) return this.removeLateUser(lease, at, twilioIdentity);
     const [last] = await this.database.query<{ payload: ServiceRoleWish }>(
       'identities.last-role',
       `select payload from wishes where aggregate_id = $1 and kind = 'service_role' and status < 300
@@ -102,7 +121,7 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
     }
   }
 
-  /** A User that was made by a call which had been given up before the person was erased. */
+  /** A User that was made by a call which had been given up before the person was erased or deleted. */
   private async removeLateUser(lease: Lease, at: At, twilioIdentity: string): Promise<void> {
     const user = await this.gateway.findUser(at, twilioIdentity);
     if (user) await this.gateway.deleteUser(at, user.sid);
@@ -135,8 +154,6 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
     return this.dataSource.getRepository(IdentityEntity).findOneByOrFail({ id });
   }
 }
-
-const erased = (): AppError => new AppError('identity_suspended', { detail: 'The identity is erased.' });
 
 function problemOf(error: AppError, wish: OpenWish): SettledWish {
   const problem = renderProblem(error, wish);

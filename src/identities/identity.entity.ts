@@ -1,5 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Preset } from '../chat-services/presets.js';
+import { AppError } from '../common/errors/app-error.js';
 
 export type IdentityStatus = 'active' | 'suspended' | 'erased';
 
@@ -19,6 +20,10 @@ export class IdentityEntity {
   /** They stay with us: Twilio never gets them. */
   @Column('json') attributes!: Record<string, unknown>;
   @Column('text') status!: IdentityStatus;
+  /** Its deletion has been accepted. What conversations read of people does not say. */
+  @Column('boolean') deleting?: boolean;
+  /** Its deletion is done: it is kept for the conversations that it was in, and shown nowhere else. */
+  @Column('timestamptz', { name: 'deleted_at', nullable: true }) deletedAt?: Date | null;
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
   @Column('timestamptz', { name: 'updated_at' }) updatedAt!: Date;
 }
@@ -26,4 +31,18 @@ export class IdentityEntity {
 /** The opaque identity of a new person, of characters that are safe in any path. */
 export function twilioIdentityOf(id: string): string {
   return `cvk_${id}`;
+}
+
+/** Nothing is changed any more of a person who is erased, or about to be deleted. */
+export function assertChangeable({ status, deleting }: Pick<IdentityEntity, 'status' | 'deleting'>): void {
+  if (deleting) throw beingDeleted();
+  if (status === 'erased') throw new AppError('identity_suspended', { detail: 'The identity is erased.' });
+}
+
+/** Until that is done: then there is no such identity, and its `externalId` is free. */
+export function beingDeleted(): AppError {
+  return new AppError('identity_suspended', {
+    detail: 'The identity is being deleted.',
+    headers: { 'retry-after': '1' },
+  });
 }

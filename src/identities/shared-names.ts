@@ -37,7 +37,7 @@ const SERVICES = `
 const among = (services: string, behind: string): string => `
   select n.id, n.service_id as "serviceId" from chat_services s cross join lateral (
     select i.id, i.service_id from identities i
-    where i.service_id = s.id and i.due_at is null and ${behind} order by i.id limit $1) n
+    where i.service_id = s.id and i.due_at is null and i.deleted_at is null and ${behind} order by i.id limit $1) n
   where s.twilio_sid is not null and ${services}`;
 
 /**
@@ -56,12 +56,14 @@ const BEHIND = `
 const NONE_STALE = `
   update chat_services s set names_stale = false
   where names_stale and not share_display_names
-    and not exists (select from identities i where i.service_id = s.id and i.shared_name_hash is not null)`;
+    and not exists (select from identities i where i.service_id = s.id and i.deleted_at is null
+      and i.shared_name_hash is not null)`;
 
 const WANTED = `
   select twilio_identity as "twilioIdentity", name, hashtextextended(name, 0)::text as hash
   from (
-    select i.twilio_identity, case when s.share_display_names and i.status <> 'erased' then i.display_name end as name
+    select i.twilio_identity,
+      case when s.share_display_names and i.status <> 'erased' and not i.deleting then i.display_name end as name
     from identities i join chat_services s on s.id = i.service_id where i.id = $1) as wanted`;
 
 /**

@@ -15,7 +15,7 @@ export interface Erasure {
 const BEGIN = `
   with erased as (
     update identities set status = 'erased', external_id = null, display_name = null, attributes = '{}',
-      updated_at = now()
+      shared_name_hash = case when deleted_at is null then shared_name_hash end, updated_at = now()
     where id = $1)
   insert into erasures (identity_id, messages) values ($1, $2)`;
 

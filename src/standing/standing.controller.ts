@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Delete, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import { ApiCommand, ApiExamples, ApiFailures } from '../common/http/api-docs.js';
@@ -33,6 +33,37 @@ const FAILURES: ErrorCode[] = [
 @Controller('v1/identities/:identity')
 export class StandingController {
   constructor(private readonly standing: StandingService) {}
+
+  /** `identities:write` suffices: what people have said stays, and who was in what. Erasing takes that away. */
+  @Delete()
+  @HttpCode(204)
+  @RequireScope('identities:write')
+  @ApiOperation({
+    operationId: 'deleteIdentity',
+    summary: 'Delete somebody who is in no open conversation, at Twilio too',
+    description:
+      'Suspended at once: no tokens, no conversations, and all token sessions end. 204 when the User at Twilio is gone; then there is no such identity, and its `externalId` is free. Conversations that have come to their end keep the name and the messages of the person: to have those forgotten, erase the person, before or after.',
+  })
+  @ApiCommand({ idempotencyKey: false })
+  @ApiResponse({ status: 204 })
+  @ApiResponse(GOES_ON)
+  @ApiFailures(
+    'missing_scope',
+    'not_found',
+    'identity_in_use',
+    'uri_too_long',
+    'upstream_auth_failed',
+    'upstream_unavailable',
+    'upstream_rate_limited',
+    'upstream_timeout',
+  )
+  delete(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @Param('identity') identity: string,
+  ): Promise<Reply> {
+    return this.standing.delete(command, caller, identity);
+  }
 
   @Post('suspend')
   @HttpCode(200)

@@ -6,7 +6,7 @@ import type { Reply } from '../common/http/reply.js';
 import { DeparturesService } from '../conversations/departures/departures.service.js';
 import { Database, type Queryable } from '../database/database.js';
 import { IdentitiesService } from '../identities/identities.service.js';
-import type { IdentityStatus } from '../identities/identity.entity.js';
+import { assertChangeable, type IdentityEntity, type IdentityStatus } from '../identities/identity.entity.js';
 import {
   IDENTITY,
   IdentityWishesService,
@@ -16,6 +16,7 @@ import type { Lease } from '../reconciler/lease.js';
 import { Commands } from '../reconciler/commands.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import type { OpenWish, SettledWish } from '../reconciler/wish-store.js';
+import { Deleting } from './deleting.js';
 import { Erasing } from './erasing.js';
 import { ErasureStore } from './erasure-store.js';
 import type { EraseIdentityDto } from './standing.dto.js';
@@ -34,12 +35,14 @@ export class StandingService implements OnModuleInit {
     private readonly departures: DeparturesService,
     private readonly erasures: ErasureStore,
     private readonly erasing: Erasing,
+    private readonly deleting: Deleting,
   ) {}
 
   onModuleInit(): void {
     this.wishes.register('suspend', (attempt, wish) => this.leave(attempt, wish));
     this.wishes.register('reinstate', (attempt) => this.answer(attempt));
     this.wishes.register('erase', (attempt, wish) => this.erasing.erase(attempt, wish));
+    this.wishes.register('delete', (attempt) => this.deleting.delete(attempt));
   }
 
   /** No tokens and no conversations from now on; he leaves those that he is in. */
@@ -52,16 +55,33 @@ export class StandingService implements OnModuleInit {
     return this.command('reinstate', command, caller, path, (tx, id) => this.change(tx, id, 'active'));
   }
 
-  /** Forgets who he was, everywhere. A repeat waits for the same erasure, and gets the same receipt. */
+  /** Who is in no open conversation goes, here and at Twilio. A repeat waits for the same deletion. */
+  delete(command: Command, caller: Caller, path: string): Promise<Reply> {
+    const unkeyed = { ...command, idempotencyHash: null };
+    return this.command('delete', unkeyed, caller, path, async (tx, id) => {
+      const { deleting } = await lock(tx, id);
+      if (!deleting) {
+        await this.departures.assertInNone(tx, id);
+        await this.deleting.begin(tx, id);
+      }
+      return this.reconciler.takeUp(tx, IDENTITY, id);
+    });
+  }
+
+  /**
+   * Forgets who he was, everywhere. A repeat waits for the same erasure, and gets the same receipt. Of who has been
+   * deleted, the conversations that he was in are still there.
+   */
   erase(command: Command, caller: Caller, path: string, { messages }: EraseIdentityDto): Promise<Reply> {
-    return this.command('erase', command, caller, path, async (tx, id) => {
+    const write: Write = async (tx, id) => {
       await lock(tx, id);
       const erasure = await this.erasures.find(tx, id);
       if (erasure && erasure.receipt !== null)
         return { status: 200, answer: erasure.receipt, location: locationOf(id) };
       if (!erasure) await this.erasures.begin(tx, id, messages);
       return this.reconciler.takeUp(tx, IDENTITY, id);
-    });
+    };
+    return this.command('erase', command, caller, path, write, { withDeleted: true });
   }
 
   private command(
@@ -70,10 +90,11 @@ export class StandingService implements OnModuleInit {
     caller: Caller,
     path: string,
     write: Write,
+    seen: { withDeleted?: boolean } = {},
   ): Promise<Reply> {
     const { serviceId } = caller;
     return this.commands.orReplay(command, serviceId, async () => {
-      const { id } = await this.identities.find(serviceId, path);
+      const { id } = await this.identities.find(serviceId, path, seen);
       return this.commands.fulfil(command, {
         serviceId,
         aggregate: IDENTITY,
@@ -87,7 +108,7 @@ export class StandingService implements OnModuleInit {
   }
 
   private async change(tx: Queryable, id: string, status: IdentityStatus): Promise<Lease | null> {
-    assertNotErased(await lock(tx, id));
+    assertChangeable(await lock(tx, id));
     await tx.query(
       'standing.change',
       'update identities set status = $2, updated_at = now() where id = $1 and status <> $2',
@@ -104,7 +125,7 @@ export class StandingService implements OnModuleInit {
   }
 
   private async answer({ identity }: IdentityAttempt): Promise<SettledWish> {
-    assertNotErased(identity.status);
+    assertChangeable(identity);
     const shown = await this.identities.show(identity.id);
     return { status: 200, answer: JSON.stringify(shown), location: locationOf(identity.id) };
   }
@@ -114,18 +135,14 @@ export class StandingService implements OnModuleInit {
  * Waits for whoever is writing the person into a conversation just now, and lets nobody do so before this is written:
  * `src/conversations/people.ts` takes the other half of this lock.
  */
-async function lock(tx: Queryable, id: string): Promise<IdentityStatus> {
-  const [row] = await tx.query<{ status: IdentityStatus }>(
+async function lock(tx: Queryable, id: string): Promise<Pick<IdentityEntity, 'status' | 'deleting'>> {
+  const [row] = await tx.query<Pick<IdentityEntity, 'status' | 'deleting'>>(
     'standing.lock',
-    'select status from identities where id = $1 for update',
+    'select status, deleting from identities where id = $1 for update',
     [id],
   );
   if (!row) throw new AppError('not_found', { detail: 'There is no such identity.' });
-  return row.status;
-}
-
-function assertNotErased(status: IdentityStatus): void {
-  if (status === 'erased') throw new AppError('identity_suspended', { detail: 'The identity is erased.' });
+  return row;
 }
 
 const locationOf = (id: string): string => `/v1/identities/${id}`;

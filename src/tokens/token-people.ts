@@ -23,7 +23,8 @@ const findBy = (column: string, type: string): string => `
     i.twilio_identity as "twilioIdentity", i.status
   from unnest($1::uuid[], $2::${type}[]) with ordinality as named (service_id, name, place)
   left join lateral (
-    select * from identities where service_id = named.service_id and ${column} = named.name limit 1) i on true
+    select * from identities
+    where service_id = named.service_id and ${column} = named.name and deleted_at is null limit 1) i on true
   order by named.place`;
 
 const FIND = { id: findBy('id', 'uuid'), external_id: findBy('external_id', 'text') };

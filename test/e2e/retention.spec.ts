@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { Sweeper } from '../../src/reconciler/sweeper.js';
 import { useApp } from '../support/app.js';
-import { supportChat } from '../support/chats.js';
+import { provision, supportChat } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
+import { newPerson } from '../support/token-sessions.js';
 
 const running = useApp();
 const prune = () => running.app.get(Sweeper).prune();
@@ -40,6 +41,27 @@ it('a failed conversation stays listed for 30 days, and goes with its participan
     problem.conversation.id,
   ]);
   expect(left).toEqual([]);
+});
+
+it('who was deleted stays for what mentions him: an ended conversation, a receipt; or else for 30 days', async () => {
+  const chat = await provision(running.api);
+  const gone = [await newPerson(running), await newPerson(running)];
+  const [nobody, erased, mentioned] = [...gone, chat.bob.identity!.id] as [string, string, string];
+  await running.api.post(`${chat.path}/close`, {}, 200);
+  await running.api.post(`/v1/identities/${erased}/erase`, {}, 200);
+  for (const id of [nobody, erased, mentioned]) await running.api.delete(`/v1/identities/${id}`, 204);
+  const left = async (days: number): Promise<unknown[]> => {
+    await running.sql(
+      `update identities set deleted_at = now() - $1 * interval '1 day', due_at = null where deleted_at is not null`,
+      [days],
+    );
+    await prune();
+    return (await running.sql('select id from identities where deleted_at is not null order by id')).map(
+      (row) => (row as { id: string }).id,
+    );
+  };
+  expect(await left(29)).toEqual([nobody, erased, mentioned].sort());
+  expect(await left(31)).toEqual([erased, mentioned].sort());
 });
 
 it('an open wish is never pruned, however old', async () => {

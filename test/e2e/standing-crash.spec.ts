@@ -49,14 +49,14 @@ async function talkative(): Promise<{ id: string; externalId: string; chats: Cha
 }
 
 /** Asks the mortal replica, and kills it as soon as Twilio has been asked so many things for it. */
-async function killAfter(calls: number, path: string, body: object): Promise<void> {
+async function killAfter(calls: number, path: string, body?: object): Promise<void> {
   const slow = '/(Participants|Messages|Users)/';
   for (const method of ['POST', 'DELETE'])
     await sandbox.fault({ method, path: slow, times: 1000 }, { type: 'delay', ms: 40, applied: 'before' });
   const since = await sandbox.last();
-  const asked = new ApiClient(mortal.baseUrl, api.key)
-    .post(path, body, 200)
-    .catch(() => 'the connection was cut');
+  const client = new ApiClient(mortal.baseUrl, api.key);
+  const sent: Promise<unknown> = body ? client.post(path, body, 200) : client.delete(path, 204);
+  const asked = sent.catch(() => 'the connection was cut');
   await eventually(async () => expect((await sandbox.requests(since)).length).toBeGreaterThanOrEqual(calls));
   await mortal.end('SIGKILL');
   expect(await asked).toBe('the connection was cut');
@@ -97,6 +97,20 @@ describe('A replica that is killed in the middle', () => {
     const sql = async (text: string, values: unknown[] = []) =>
       (await client.query(text, values)).rows as unknown[];
     expect(await placesOf({ sql, sandbox }, externalId)).toEqual([]);
+    mortal = await startService(env);
+  });
+});
+
+describe('A replica that is killed in the middle of a deletion', () => {
+  it.each([1, 2])('after %i calls: the other one goes on, and the externalId is free', async (calls) => {
+    const bob = { kind: 'customer', externalId: unique('ext'), displayName: 'Bob' };
+    const chat = await provision(api, { participants: [bob, { ...bob, externalId: unique('ext') }] });
+    await api.post(`${chat.path}/close`, {}, 200);
+    const { id, twilioIdentity } = chat.participants[0]!.identity!;
+    await killAfter(calls, `/v1/identities/${id}`);
+    await eventually(() => api.get(`/v1/identities/${id}`, 404), 15_000);
+    await expect(sandbox.twilio(`/v1/Users/${twilioIdentity}`)).rejects.toThrow('404');
+    await api.post('/v1/identities', bob, 201);
     mortal = await startService(env);
   });
 });

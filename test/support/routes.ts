@@ -39,6 +39,7 @@ export const ROUTES: [Method, string, Scope[]][] = [
   ['get', '/v1/identities', ['identities:read']],
   ['get', `/v1/identities/${NOBODYS_ID}`, ['identities:read']],
   ['patch', `/v1/identities/${NOBODYS_ID}`, ['identities:write']],
+  ['delete', `/v1/identities/${NOBODYS_ID}`, ['identities:write']],
   ['get', `/v1/identities/${NOBODYS_ID}/conversations`, ['conversations:read']],
   ['put', `/v1/identities/${NOBODYS_ID}/service-role`, ['roles:write']],
   ['post', `/v1/identities/${NOBODYS_ID}/suspend`, ['identities:write']],

@@ -22,6 +22,7 @@ export const ERROR_CATALOG = {
   idempotency_in_progress: { status: 409, title: 'A request with this Idempotency-Key is under way' },
   identity_conversation_limit: { status: 409, title: 'The identity is in too many open conversations' },
   identity_exists: { status: 409, title: 'An identity with this externalId exists' },
+  identity_in_use: { status: 409, title: 'The identity is in an open conversation' },
   identity_kind_mismatch: { status: 409, title: 'The identity is of another kind' },
   role_is_preset: { status: 409, title: 'The role is a preset' },
   service_exists: { status: 409, title: 'The chat service is known already' },

@@ -56,8 +56,21 @@ export async function findUnforgotten(db: Queryable, identityId: string, page: P
   return rows.map(({ id }) => id);
 }
 
+const PRESENT = `p.state in ('pending', 'joined', 'removing') and ${OPEN}`;
+
+/** An open conversation in which the person is, is coming, or which he has not left yet; null where there is none. */
+export async function findOpen(db: Queryable, identityId: string): Promise<string | null> {
+  const [row] = await db.query<{ id: string }>(
+    'departures.open',
+    `select c.id from participants p join conversations c on c.id = p.conversation_id
+    where p.identity_id = $1 and ${PRESENT} limit 1`,
+    [identityId],
+  );
+  return row?.id ?? null;
+}
+
 const LEFT = {
-  present: `p.state in ('pending', 'joined', 'removing') and ${OPEN}
+  present: `${PRESENT}
     and (select status from identities where id = $1) = 'suspended'`,
   unforgotten: UNFORGOTTEN,
 };

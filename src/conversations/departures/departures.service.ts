@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
+import { AppError } from '../../common/errors/app-error.js';
 import { Database, type Queryable } from '../../database/database.js';
 import type { Lease } from '../../reconciler/lease.js';
 import { NotReady } from '../../reconciler/pause.js';
@@ -9,6 +10,7 @@ import { CONVERSATION, type ConversationWishKind } from '../conversation.aggrega
 import { markRemoving, participantRows } from '../participants/participant-rows.js';
 import {
   findLeft,
+  findOpen,
   findPresent,
   findUnforgotten,
   forgetRows,
@@ -66,6 +68,13 @@ export class DeparturesService {
       (tx, conversationId) => this.writeForgetting(tx, departing, conversationId, messages),
     );
     await this.assertNoneLeft(identityId, 'unforgotten');
+  }
+
+  /** Throws for a person who is in an open conversation, is coming, or has not left yet. With the identity locked. */
+  async assertInNone(tx: Queryable, identityId: string): Promise<void> {
+    const id = await findOpen(tx, identityId);
+    if (id === null) return;
+    throw new AppError('identity_in_use', { detail: `The identity is in the open conversation ${id}.` });
   }
 
   /** What forgetAll has come to. */

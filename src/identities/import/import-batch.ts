@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../common/errors/app-error.js';
 import { Database, type Queryable } from '../../database/database.js';
 import { changeOf } from '../identity-change.js';
-import { twilioIdentityOf, type IdentityEntity } from '../identity.entity.js';
+import { beingDeleted, twilioIdentityOf, type IdentityEntity } from '../identity.entity.js';
 import type { ImportedIdentityDto, ImportResult } from './import.dto.js';
 import { failed } from './import-lines.js';
 
@@ -18,14 +18,16 @@ const INSERT = `
   on conflict (service_id, external_id) do nothing returning id`;
 
 const LOCK = `
-  select id, kind, external_id as "externalId", display_name as "displayName", attributes
+  select id, kind, external_id as "externalId", display_name as "displayName", attributes, deleting
   from identities where service_id = $1 and external_id = any($2) order by external_id for no key update`;
 
 const UPDATE = `
   update identities i set display_name = g.display_name, attributes = g.attributes, updated_at = $2
   from json_to_recordset($1::json) as g (id uuid, display_name text, attributes json) where i.id = g.id`;
 
-type Known = Pick<IdentityEntity, 'id' | 'kind' | 'displayName' | 'attributes'> & { externalId: string };
+type Known = Pick<IdentityEntity, 'id' | 'kind' | 'displayName' | 'attributes' | 'deleting'> & {
+  externalId: string;
+};
 
 export interface WantedLine {
   line: number;
@@ -86,6 +88,7 @@ async function change(
     if (!identity) return failed(line, notKnown(wanted));
     const { id, kind } = identity;
     if (wanted.kind !== undefined && wanted.kind !== kind) return failed(line, otherKind(kind));
+    if (identity.deleting) return failed(line, beingDeleted());
     const changed = changeOf(identity, wanted);
     if (!changed) return { line, status: 'unchanged', id };
     updates.push({ id, display_name: changed.displayName, attributes: changed.attributes });

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { otherService } from '../support/access.js';
 import { unique, useApp } from '../support/app.js';
 import { provision } from '../support/chats.js';
+import { findings, whenAtRest } from '../support/drift.js';
 import { eventually } from '../support/eventually.js';
 import { FAULTS } from '../support/faults.js';
 
@@ -109,5 +110,20 @@ describe('A User of who is deleted does not stay behind', () => {
       chat.bob.identity!.id,
     ]);
     expect(told.at(-1)).toEqual({ kind: 'delete' });
+  });
+});
+
+describe('Drift', () => {
+  it('finds nothing about who has been deleted, nor in the closed chat that he was in', async () => {
+    const who = await parted();
+    const hold = { type: 'status', status: 500 };
+    await sandbox.fault({ method: 'DELETE', path: '/Users/US', times: 1000 }, hold);
+    await running.api.delete(`/v1/identities/${who.id}`, 202, { headers: { prefer: 'respond-async' } });
+    expect(await findings(running.api)).toEqual([]);
+    await sandbox.clearFaults();
+    await remove(who);
+    expect(await whenAtRest(running.api)).toEqual([]);
+    await running.api.post('/v1/drift/repair', {}, 200);
+    await running.api.get(`/v1/identities/${who.id}`, 404);
   });
 });

@@ -211,6 +211,8 @@ function compareParticipant(
 ): ConversationFinding[] {
   const participant = named({ participant: row, identity }, other?.sid ?? row.twilioSid);
   const at = (draft: Draft): ConversationFinding => finding({ participant, ...draft });
+  // He went with his User, which we have deleted; what is closed keeps saying who was in.
+  if (!other && !open && (identity?.deleting || identity?.status === 'erased')) return [];
   if (!other)
     return [at({ kind: 'participant_missing', ours: row.twilioSid, twilio: null, repair: 'adopt' })];
   const replaced = other.sid !== row.twilioSid;

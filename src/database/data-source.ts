@@ -8,6 +8,7 @@ import { TokenSessions1763800005000 } from '../../migrations/1763800005000-token
 import { KeyRates1763800006000 } from '../../migrations/1763800006000-key-rates.js';
 import { WishOrder1763800007000 } from '../../migrations/1763800007000-wish-order.js';
 import { PlansOfNewDatabases1763800016000 } from '../../migrations/1763800016000-plans-of-new-databases.js';
+import { DisplacedSessions1763800018000 } from '../../migrations/1763800018000-displaced-sessions.js';
 import { DeletedIdentities1763800019000 } from '../../migrations/1763800019000-deleted-identities.js';
 
 /** In the order of their numbers, in which they run. */
@@ -21,6 +22,7 @@ const MIGRATIONS = [
   KeyRates1763800006000,
   WishOrder1763800007000,
   PlansOfNewDatabases1763800016000,
+  DisplacedSessions1763800018000,
   DeletedIdentities1763800019000,
 ];
 

@@ -41,12 +41,47 @@ export interface SessionRow extends Standing, Omit<TokenIdentity, 'id'> {
   successor: Buffer | null;
 }
 
+interface InsertedRow {
+  expiresAt: Date;
+  /** Of the same person, without this one: those that were alive, and with those that were over. */
+  aliveBefore: number;
+  keptBefore: number;
+}
+
+/** Sessions of one person that are alive at once; another ends the oldest. */
+const ALIVE_MAX = 50;
+/** From so many on it is looked whether there are too many: those that are made at once do not see each other. */
+const ALIVE_WATCHED = ALIVE_MAX / 2;
+/** Of those that are over, so many are kept when there are twice as many. */
+const OVER_KEPT = 50;
+
 const INSERT = `
+  with kept as (
+    select count(*) filter (where ended_at is null and expires_at > now())::int as alive, count(*)::int as total
+    from token_sessions where identity_id = $2)
   insert into token_sessions (id, service_id, identity_id, conversation_id, ttl_seconds, push_credential_sid,
     family_hash, token_hash, expires_at)
   select $1, i.service_id, i.id, $3, $4, $5, $6, $7, now() + $8::float8 * interval '1 second'
   from identities i where i.id = $2 and i.status = 'active'
-  returning expires_at as "expiresAt"`;
+  returning expires_at as "expiresAt", (select alive from kept) as "aliveBefore", (select total from kept) as "keptBefore"`;
+
+// The session $2 stays, whatever the clocks by which the ids of the others were made. Locked in the order of the ids.
+const DISPLACE = `
+  with ranked as (
+    select id, alive, row_number() over (partition by alive order by id desc) as place
+    from (
+      select id, ended_at is null and expires_at > now() as alive
+      from token_sessions where identity_id = $1 and id <> $2) as others),
+  dropped as (
+    delete from token_sessions where id in (
+      select id from token_sessions
+      where id in (select id from ranked where not alive and place > ${OVER_KEPT})
+      order by id for update skip locked))
+  update token_sessions set ended_at = now(), end_reason = 'displaced'
+  where id in (
+    select id from token_sessions
+    where ended_at is null and id in (select id from ranked where alive and place >= ${ALIVE_MAX})
+    order by id for no key update)`;
 
 const FIND = `
   select s.id, s.service_id as "serviceId", s.identity_id as "identityId", s.conversation_id as "conversationId",
@@ -99,7 +134,7 @@ export class SessionStore {
     const id = uuidv7();
     const token = generateRefreshToken();
     const { identityId, conversationId, ttlSeconds, pushCredentialSid, lifeSeconds } = session;
-    const [row] = await this.database.query<{ expiresAt: Date }>('token-sessions.insert', INSERT, [
+    const [row] = await this.database.query<InsertedRow>('token-sessions.insert', INSERT, [
       id,
       identityId,
       conversationId,
@@ -109,7 +144,12 @@ export class SessionStore {
       token.hash,
       lifeSeconds,
     ]);
-    return row ? { id, refreshToken: token.text, expiresAt: row.expiresAt, secondsLeft: lifeSeconds } : null;
+    if (!row) return null;
+    const { expiresAt, aliveBefore, keptBefore } = row;
+    if (aliveBefore >= ALIVE_WATCHED || keptBefore - aliveBefore >= 2 * OVER_KEPT) {
+      await this.database.query('token-sessions.displace', DISPLACE, [identityId, id]);
+    }
+    return { id, refreshToken: token.text, expiresAt, secondsLeft: lifeSeconds };
   }
 
   async find(presented: RefreshToken): Promise<SessionRow | undefined> {

@@ -70,9 +70,9 @@ export class TokenSessionResponse implements Pick<
   endedAt!: string | null;
   @ApiProperty({
     type: String,
-    enum: ['revoked', 'reused', null],
+    enum: ['revoked', 'reused', 'displaced', null],
     nullable: true,
-    description: 'Why: it was taken back, or a used refresh token came again.',
+    description: 'Why: it was taken back, a used refresh token came again, or there were 50 newer ones.',
   })
   endReason!: SessionEnd | null;
 

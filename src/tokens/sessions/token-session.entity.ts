@@ -1,7 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** Why a session ended before its time: somebody took it back, or a used refresh token came again. */
-export type SessionEnd = 'revoked' | 'reused';
+/**
+ * Why a session ended before its time: somebody took it back, a used refresh token came again, or the person made too many
+ * newer ones.
+ */
+export type SessionEnd = 'revoked' | 'reused' | 'displaced';
 
 /** A login of one browser or device, kept up by refresh tokens. Statements that decide are in session-store.ts. */
 @Entity('token_sessions')

@@ -34,6 +34,9 @@ export class LoginVerifier {
       requiredClaims: ['exp'],
     };
     const payload = await this.verify(token, exchange.jwksUrl, options);
+    // Of which the library takes no notice: what was made later than now is of a clock that nobody can trust.
+    const latest = Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS;
+    if (payload.iat !== undefined && payload.iat > latest) throw new LoginRefused('made in the future');
     const externalId = Object.hasOwn(payload, externalIdClaim) ? payload[externalIdClaim] : undefined;
     if (!isExternalId(externalId)) throw new LoginRefused('no externalId');
     return externalId;

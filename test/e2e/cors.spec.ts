@@ -71,6 +71,21 @@ describe.each(BROWSER_ROUTES)('%s for a page', (path) => {
     }
   });
 
+  it('may read what is refused before its body is read as JSON: 413 and 415', async () => {
+    const send = (type: string, body: string) =>
+      request(running.server).post(path).set({ origin: ORIGIN, 'content-type': type }).send(body);
+    const answers = [
+      await send('application/json', JSON.stringify({ refreshToken: 'x'.repeat(1_100_000) })),
+      await send('text/plain', '{}'),
+      await send('application/x-www-form-urlencoded', 'refreshToken=x'),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([413, 415, 415]);
+    for (const answer of answers) {
+      expect(allowedOrigin(answer)).toBe(ORIGIN);
+      expect(answer.headers['vary']).toContain('Origin');
+    }
+  });
+
   it('the answer depends on the origin for caches, also where none is sent', async () => {
     const response = await request(running.server).post(path).send({});
     expect(response.headers['vary']).toContain('Origin');

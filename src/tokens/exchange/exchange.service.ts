@@ -35,7 +35,9 @@ export class ExchangeService {
 
   /** Mints for the person of the login alone. Whatever is wrong with the login is answered alike. */
   async exchange(login: string | null, body: ExchangeTokenDto, log: LogFacts): Promise<TokenResponse> {
-    const { serviceId, ttlSeconds } = body;
+    const { ttlSeconds } = body;
+    // In one spelling: by it the requests of a login are counted.
+    const serviceId = body.serviceId.toLowerCase();
     try {
       const [service] = await this.database.query<ServiceRow>('tokens.exchange-service', FIND_SERVICE, [
         serviceId,

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { TokenExchange } from '../../src/chat-services/chat-service.entity.js';
 import { unique, useApp } from '../support/app.js';
 import { useCompanyLogin } from '../support/company-login.js';
+import { eventually } from '../support/eventually.js';
 
 const login = useCompanyLogin();
 const running = useApp({ JWKS_ALLOWED_PRIVATE_HOSTS: '127.0.0.1' });
@@ -60,6 +61,21 @@ describe('the keys of a login', () => {
     for (let count = 0; count < 10; count += 1) expect(await statusOf(unknown)).toBe(401);
     expect(login.asked).toBeLessThanOrEqual(2);
     expect(await statusOf()).toBe(201);
+  });
+
+  it('are there at once for who has one of them, while they are asked for again because of another', async () => {
+    expect(await statusOf()).toBe(201);
+    let release = (): void => undefined;
+    const released = new Promise<void>((done) => (release = done));
+    login.serve = async () => {
+      await released;
+      return { status: 503, body: 'away' };
+    };
+    const waiting = statusOf(await login.newKey('ES256', { publish: false }));
+    await eventually(() => expect(login.asked).toBe(2));
+    expect(await Promise.race([waiting, statusOf()])).toBe(201);
+    release();
+    expect(await waiting).toBe(401);
   });
 
   it('last when the login can serve none, and what is served then is not asked for again and again', async () => {

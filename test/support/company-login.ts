@@ -11,6 +11,12 @@ interface SigningKey {
   publicJwk: JWK;
 }
 
+interface Served {
+  status: number;
+  body: string;
+  headers?: Record<string, string>;
+}
+
 export interface LoginClaims {
   subject?: string | null;
   issuer?: string | null;
@@ -25,7 +31,7 @@ export class CompanyLogin {
   readonly issuer = 'https://login.example.com/';
   readonly audience = 'support-chat';
   /** Called for each request for the keys; answers what is served. */
-  serve: () => { status: number; body: string; headers?: Record<string, string> } = () => ({
+  serve: () => Served | Promise<Served> = () => ({
     status: 200,
     body: JSON.stringify({ keys: this.published }),
   });
@@ -38,9 +44,10 @@ export class CompanyLogin {
   async start(): Promise<void> {
     this.server = createServer((request, response) => {
       this.asked += 1;
-      const { status, body, headers = {} } = this.serve();
-      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
       request.resume();
+      void Promise.resolve(this.serve()).then(({ status, body, headers = {} }) => {
+        response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+      });
     });
     await new Promise<void>((listening) => this.server?.listen(0, '127.0.0.1', listening));
   }

@@ -34,7 +34,8 @@ export class JwksCache {
     const entry = this.entry(url);
     const now = performance.now();
     const isDue = !entry.keys || now - entry.fetchedAt > FRESH_MS;
-    if (entry.pending || (isDue && now - entry.triedAt > COOLDOWN_MS)) await this.fetch(url, entry);
+    // Not for a fetch that somebody else's unknown key is the cause of: anybody can be that.
+    if (isDue && (entry.pending || now - entry.triedAt > COOLDOWN_MS)) await this.fetch(url, entry);
     return performance.now() - entry.fetchedAt > STALE_MAX_MS ? null : entry.keys;
   }
 

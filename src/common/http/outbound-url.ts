@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-/** What stands in somebody's own network, or in none: loopback, private, link-local, shared, reserved, multicast. */
+/** What stands in somebody's own network, or in none: loopback, private, link-local, shared, reserved, for examples, multicast. */
 const NOT_PUBLIC_V4 = blockList('ipv4', [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -9,8 +9,12 @@ const NOT_PUBLIC_V4 = blockList('ipv4', [
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
   ['192.168.0.0', 16],
   ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ]);
 
@@ -20,6 +24,7 @@ const NOT_PUBLIC_V6 = blockList('ipv6', [
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
+  ['3fff::', 20],
   ['4000::', 2],
   ['8000::', 1],
 ]);

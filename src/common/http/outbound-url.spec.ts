@@ -83,6 +83,14 @@ describe('outboundUrlProblem', () => {
     ])
       expect(outboundUrlProblem(url, allowed), url).not.toBeNull();
   });
+
+  it('lets an allowed host in on the port that its scheme has, written or not', () => {
+    const allowed = ['login.internal:443', '10.0.0.1:80'];
+    for (const url of ['https://login.internal/keys', 'https://login.internal:443/', 'http://10.0.0.1/keys'])
+      expect(outboundUrlProblem(url, allowed), url).toBeNull();
+    for (const url of ['http://login.internal/keys', 'https://10.0.0.1/keys', 'https://10.0.0.1:8443/keys'])
+      expect(outboundUrlProblem(url, allowed), url).not.toBeNull();
+  });
 });
 
 describe('isPrivateAddress', () => {

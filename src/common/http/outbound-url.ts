@@ -52,9 +52,16 @@ export function outboundUrlProblem(text: string, allowedHosts: readonly string[]
   if (!url || !['http:', 'https:'].includes(url.protocol)) return 'must be an absolute https URL';
   if (url.username !== '' || url.password !== '') return 'must hold no credentials';
   if (url.hash !== '') return 'must have no fragment';
-  if (allowedHosts.includes(url.hostname) || allowedHosts.includes(url.host)) return null;
+  if (isAllowedHost(url, allowedHosts)) return null;
   if (url.protocol !== 'https:') return 'must be an absolute https URL';
   const host = url.hostname.replace(/^\[|\]$|\.$/g, '');
   const local = host === 'localhost' || host.endsWith('.localhost');
   return local || isPrivateAddress(host) ? 'must not name a private host' : null;
+}
+
+/** Whether a URL is on a host that is excepted: on any port, or on this one. */
+export function isAllowedHost({ protocol, hostname, port }: URL, allowedHosts: readonly string[]): boolean {
+  // A URL keeps the port of its scheme to itself.
+  const actual = port || (protocol === 'https:' ? '443' : '80');
+  return allowedHosts.includes(hostname) || allowedHosts.includes(`${hostname}:${actual}`);
 }

@@ -2,7 +2,7 @@ import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { JSONWebKeySet } from 'jose';
 import { Agent } from 'undici';
-import { isPrivateAddress, outboundUrlProblem } from '../../common/http/outbound-url.js';
+import { isAllowedHost, isPrivateAddress, outboundUrlProblem } from '../../common/http/outbound-url.js';
 import { AppConfig } from '../../config/app-config.js';
 
 /** Of one answer, in milliseconds: to connect, until the answer begins, between its parts; and all in all. */
@@ -37,8 +37,8 @@ export class JwksClient implements OnApplicationShutdown {
     const problem = outboundUrlProblem(text, this.allowedHosts);
     if (problem !== null) throw new Error(problem);
     const url = new URL(text);
-    const isAllowed = this.allowedHosts.includes(url.hostname) || this.allowedHosts.includes(url.host);
-    const response = await (isAllowed ? this.trusting : this.guarded).request({
+    const agent = isAllowedHost(url, this.allowedHosts) ? this.trusting : this.guarded;
+    const response = await agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: 'GET',

@@ -47,9 +47,16 @@ export class FailedKeys {
   }
 }
 
+const WITH_PORT = /^(?:\[([^\]]+)\](?::\d+)?|([\d.]+):\d+)$/;
+
 /** Who is taken for one client: an IPv4 address, or the 64 leading bits of an IPv6 one, of which anybody has plenty. */
 export function clientOf(address: string): string {
-  if (isIP(address) === 0) return 'unknown';
+  if (isIP(address) === 0) {
+    // Some proxies write the client's port too. Without it, or all of their clients would be one.
+    const [, v6, v4] = WITH_PORT.exec(address) ?? [];
+    const bare = v6 ?? v4;
+    return bare !== undefined && isIP(bare) !== 0 ? clientOf(bare) : 'unknown';
+  }
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined || !address.includes(':')) return mapped ?? address;
   const [before = '', after] = address.replace(/%.*$/, '').split('::');

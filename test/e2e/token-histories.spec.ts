@@ -156,6 +156,27 @@ describe('a token session on two replicas', () => {
     );
   }, 120_000);
 
+  it('locks nobody out when a hundred present one token at once: one successor, which goes on', async () => {
+    const { session, identity } = await openSession(running);
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, count) =>
+        refresh({ server: servers()[count % 2]! }, session.refreshToken),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(100).fill(200));
+    const successors = [...new Set(answers.map(({ body }) => body.session.refreshToken))];
+    expect(successors).toHaveLength(1);
+    let newest = successors[0]!;
+    for (const server of [...servers(), ...servers()]) {
+      await pass(running, 30);
+      const { status, body } = await refresh({ server }, newest);
+      expect(status).toBe(200);
+      newest = body.session.refreshToken;
+    }
+    const rows = await running.sql('select id from token_sessions where identity_id = $1', [identity.id]);
+    expect(rows).toEqual([{ id: session.id }]);
+  });
+
   it('is refused everywhere as soon as it has been revoked anywhere', async () => {
     for (let times = 0; times < 20; times += 1) {
       const { session } = await openSession(running);

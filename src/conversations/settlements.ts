@@ -8,6 +8,7 @@ import { SETTLE_WISHES, type OpenWish, type SettledWish } from '../reconciler/wi
 import type { ConversationWork } from './conversation-work.js';
 import { MessageEntity } from './messages/message.entity.js';
 import { ParticipantEntity } from './participants/participant.entity.js';
+import { BATCH_ALONE_MS } from './provision-store.js';
 
 /** The version of no row: with it, a statement that settles keeps the lease. */
 const KEEP = -1;
@@ -77,6 +78,7 @@ interface SettledRow {
 export class Settlements {
   private readonly batcher = new Batcher<Settlement, SettledRow | null>((all) => this.writeAll(all), {
     atOnce: 2,
+    aloneMs: BATCH_ALONE_MS,
     most: 250,
     weigh: ({ work }) => work.changed.size + 1,
     fits: ({ lease }, batch) => batch.every((other) => other.lease.id !== lease.id),

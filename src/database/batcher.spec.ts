@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Batcher } from './batcher.js';
 import { DatabaseBusy } from './pg-errors.js';
 
@@ -39,6 +39,31 @@ it('what comes while all batches are under way makes the next one, as far as it 
   }
   expect(await Promise.all(results)).toEqual(['a!', 'b!', 'c!', 'd!', 'e!']);
   expect(batches.map(({ items }) => items)).toEqual([['a'], ['b', 'c', 'd'], ['e']]);
+});
+
+it('a batch has its time to itself; one that takes longer holds nobody up', async () => {
+  const { batches, batcher } = held({ atOnce: 2, aloneMs: 100 });
+  const results = [batcher.add('a')];
+  await turn();
+  results.push(batcher.add('b'));
+  await turn();
+  results.push(batcher.add('c'));
+  await turn();
+  expect(batches).toHaveLength(1);
+  const begun = performance.now();
+  await vi.waitFor(() => expect(batches).toHaveLength(2), { interval: 5 });
+  expect(performance.now() - begun).toBeGreaterThan(50);
+  results.push(batcher.add('d'));
+  await turn();
+  batches[0]?.end();
+  await turn();
+  // The second one has not had its time yet, and the place of the first one is free.
+  expect(batches).toHaveLength(2);
+  batches[1]?.end();
+  await turn();
+  batches[2]?.end();
+  expect(await Promise.all(results)).toEqual(['a!', 'b!', 'c!', 'd!']);
+  expect(batches.map(({ items }) => items)).toEqual([['a'], ['b', 'c'], ['d']]);
 });
 
 it('what does not fit waits for the next batch, and what weighs too much goes alone', async () => {

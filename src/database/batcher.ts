@@ -3,6 +3,11 @@ import { DatabaseBusy, isUndone } from './pg-errors.js';
 export interface BatcherOptions<Item> {
   /** Batches under way at once. */
   atOnce: number;
+  /**
+   * How long a batch has to itself before another may go beside it, in milliseconds: 0 unless given. What comes meanwhile
+   * makes a larger one, and one that waits for a lock holds nobody up for longer.
+   */
+  aloneMs?: number;
   /** What a batch may weigh; an item that weighs more goes alone. */
   most: number;
   /** What an item weighs; 1 unless given. */
@@ -31,6 +36,9 @@ interface Waiting<Item, Result> {
 export class Batcher<Item, Result> {
   private readonly waiting: Waiting<Item, Result>[] = [];
   private underWay = 0;
+  /** On the local monotonic clock, of the batch that was sent last. */
+  private sentAt = -Infinity;
+  private beside: NodeJS.Timeout | undefined;
   private scheduled = false;
   private expiry: NodeJS.Timeout | undefined;
 
@@ -74,12 +82,22 @@ export class Batcher<Item, Result> {
   private sendAll(): void {
     this.scheduled = false;
     while (this.waiting.length > 0 && this.underWay < this.options.atOnce) {
+      const aloneMs = this.underWay === 0 ? 0 : this.sentAt + (this.options.aloneMs ?? 0) - performance.now();
+      if (aloneMs > 0) return this.sendBeside(aloneMs);
       this.underWay += 1;
+      this.sentAt = performance.now();
       void this.send(this.takeBatch()).finally(() => {
         this.underWay -= 1;
         this.sendAll();
       });
     }
+  }
+
+  private sendBeside(inMs: number): void {
+    this.beside ??= setTimeout(() => {
+      this.beside = undefined;
+      this.sendAll();
+    }, inMs);
   }
 
   private takeBatch(): Waiting<Item, Result>[] {

@@ -10,6 +10,7 @@ import { WishOrder1763800007000 } from '../../migrations/1763800007000-wish-orde
 import { PlansOfNewDatabases1763800016000 } from '../../migrations/1763800016000-plans-of-new-databases.js';
 import { DisplacedSessions1763800018000 } from '../../migrations/1763800018000-displaced-sessions.js';
 import { DeletedIdentities1763800019000 } from '../../migrations/1763800019000-deleted-identities.js';
+import { RoomForTheEnd1763800020000 } from '../../migrations/1763800020000-room-for-the-end.js';
 
 /** In the order of their numbers, in which they run. */
 const MIGRATIONS = [
@@ -24,6 +25,7 @@ const MIGRATIONS = [
   PlansOfNewDatabases1763800016000,
   DisplacedSessions1763800018000,
   DeletedIdentities1763800019000,
+  RoomForTheEnd1763800020000,
 ];
 
 export interface DataSourceSettings {

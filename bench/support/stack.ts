@@ -20,12 +20,6 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-export interface StackOptions {
-  env?: Record<string, string>;
-  /** What stands between the service and Postgres: is given the true URL, answers the one to use. */
-  before?: (databaseUrl: string) => Promise<string>;
-}
-
 /** The environment of a service on a sandbox with its defaults. */
 export function serviceVariables(
   databaseUrl: string,
@@ -47,7 +41,7 @@ export function serviceVariables(
 }
 
 /** What it has started ends with `stop`, when a start fails, and when a signal ends the process. */
-export async function startStack(options: StackOptions = {}): Promise<Stack> {
+export async function startStack(options: { env?: Record<string, string> } = {}): Promise<Stack> {
   const cleanUp = new CleanUp();
   return start(cleanUp, options).catch(async (error: unknown) => {
     await cleanUp.run();
@@ -55,7 +49,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   });
 }
 
-async function start(cleanUp: CleanUp, { env = {}, before }: StackOptions): Promise<Stack> {
+async function start(cleanUp: CleanUp, { env = {} }: { env?: Record<string, string> }): Promise<Stack> {
   const folder = await mkdtemp(join(tmpdir(), 'convoke-bench-'));
   cleanUp.later(() => rm(folder, { recursive: true, force: true }));
   const dataDir = join(folder, 'postgres');
@@ -67,7 +61,7 @@ async function start(cleanUp: CleanUp, { env = {}, before }: StackOptions): Prom
   cleanUp.later(() => sandbox.end());
   const apiKey = `cvk_bench_${randomBytes(32).toString('base64url')}`;
   const service = await startService({
-    ...serviceVariables(before ? await before(postgres.url) : postgres.url, sandbox.baseUrl, apiKey),
+    ...serviceVariables(postgres.url, sandbox.baseUrl, apiKey),
     ...env,
   });
   cleanUp.later(() => service.end());

@@ -2,7 +2,6 @@ import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { v7 as uuidv7 } from 'uuid';
 import { sendProblem } from './app-exception.filter.js';
 import { AppError } from './common/errors/app-error.js';
 import type { ErrorCode } from './common/errors/error-catalog.js';
@@ -12,6 +11,7 @@ import { isShallow } from './common/http/json-depth.js';
 import type { RequestWithFacts } from './common/http/request-facts.js';
 import { REQUEST_ID_HEADER, requestIdOf } from './common/http/request-id.js';
 import { addLinesParser, isStreaming } from './common/http/upload.js';
+import { newId } from './common/new-id.js';
 import { codePoints } from './common/validation/text.js';
 import type { AppConfig } from './config/app-config.js';
 import { logStream } from './log-stream.js';
@@ -120,7 +120,7 @@ function clientErrorHandler(error: Error & { code?: string }, socket: Socket): v
     return;
   }
   const code = CLIENT_ERRORS[error.code ?? ''] ?? 'malformed_request';
-  const requestId = uuidv7();
+  const requestId = newId();
   const problem = renderProblem(new AppError(code), { instance: '', requestId });
   const body = JSON.stringify(problem);
   socket.end(

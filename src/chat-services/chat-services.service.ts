@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, LessThan } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../access/caller.js';
 import { holdsScope } from '../access/scopes.js';
 import { AppError } from '../common/errors/app-error.js';
@@ -9,6 +8,7 @@ import { assertIfMatch } from '../common/http/etag.js';
 import { cursorId, toPage, type Page, type PageQuery } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
 import { outboundUrlProblem } from '../common/http/outbound-url.js';
+import { newId } from '../common/new-id.js';
 import { isUuid } from '../common/validation/text.js';
 import { AppConfig } from '../config/app-config.js';
 import { Database, type Queryable } from '../database/database.js';
@@ -69,7 +69,7 @@ export class ChatServicesService {
       );
     }
     const adopted = body.twilioSid === undefined ? null : await this.lookUp(body.twilioSid);
-    const id = uuidv7();
+    const id = newId();
     return this.commands.fulfil(command, {
       serviceId: caller.serviceId,
       aggregate: CHAT_SERVICE,
@@ -189,7 +189,7 @@ export class ChatServicesService {
 
   /** Makes the default chat service known, to be completed by the sweep. Answers its id. */
   async ensureKnown(twilioSid: string): Promise<string> {
-    const id = uuidv7();
+    const id = newId();
     try {
       await this.database.transaction((tx) => this.insert(tx, { id, token: null }, twilioSid, null));
       return id;
@@ -240,7 +240,7 @@ export class ChatServicesService {
       if (lease.token === null || !isUniqueViolation(error, 'uq_chat_services_twilio_sid')) throw error;
       throw new AppError('service_exists', { detail: `${twilioSid} belongs to a chat service already.` });
     }
-    const ids = PRESETS.map(() => uuidv7());
+    const ids = PRESETS.map(() => newId());
     await tx.query('chat-services.insert-presets', INSERT_PRESETS, [lease.id, ids, PRESETS]);
   }
 }

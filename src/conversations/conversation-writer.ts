@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import type { Preset } from '../chat-services/presets.js';
 import type { Command } from '../common/http/command.js';
+import { newId } from '../common/new-id.js';
 import { twilioIdentityOf, type IdentityEntity } from '../identities/identity.entity.js';
 import type { Lease } from '../reconciler/lease.js';
 import type { NewWish } from '../reconciler/wish-store.js';
@@ -100,16 +100,16 @@ function rowOf(
         openConversations.mustCount(serviceId, wanted.externalId ?? wanted.identityId ?? ''),
     })),
     greeting: body.systemMessage
-      ? { id: uuidv7(), body: body.systemMessage.body, attributes: body.systemMessage.attributes ?? {} }
+      ? { id: newId(), body: body.systemMessage.body, attributes: body.systemMessage.attributes ?? {} }
       : null,
   };
 }
 
 function personOf(wanted: NewParticipantDto, role: ResolvedRole | undefined): Omit<WantedPerson, 'count'> {
-  const made = uuidv7();
+  const made = newId();
   const address = wanted.address ?? null;
   return {
-    participant: uuidv7(),
+    participant: newId(),
     identity: wanted.identityId ?? null,
     named: wanted.externalId ?? null,
     made,
@@ -179,7 +179,7 @@ export function participantOf(
   identity: IdentityEntity | null,
   kind: Preset,
   role: ResolvedRole | undefined,
-  id: string = uuidv7(),
+  id: string = newId(),
 ): ParticipantEntity {
   const chats = wanted.address === undefined;
   return Object.assign(new ParticipantEntity(), {
@@ -208,7 +208,7 @@ export function messageOf(
   given: Partial<MessageEntity> = {},
 ): MessageEntity {
   return Object.assign(new MessageEntity(), {
-    id: uuidv7(),
+    id: newId(),
     conversationId: conversation.id,
     purpose: 'message',
     authorId: null,

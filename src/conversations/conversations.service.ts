@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../access/caller.js';
 import { ChatServicesService } from '../chat-services/chat-services.service.js';
 import { AppError } from '../common/errors/app-error.js';
 import type { Command } from '../common/http/command.js';
 import { Reply } from '../common/http/reply.js';
+import { newId } from '../common/new-id.js';
 import { codePoints, isExternalKey, isUuid } from '../common/validation/text.js';
 import { Database, type Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
@@ -74,7 +74,7 @@ export class ConversationsService {
         if (!(error instanceof ExternalRefTaken)) throw error;
         const winner = await this.findByRef(caller.serviceId, externalRef);
         if (winner) return this.existing(command, winner);
-        plan.id = uuidv7();
+        plan.id = newId();
       }
     }
   }
@@ -128,7 +128,7 @@ export class ConversationsService {
   private async plan(caller: Caller, body: ProvisionConversationDto): Promise<ProvisionPlan> {
     assertDistinct(body);
     assertFitsSms(body);
-    return { id: uuidv7(), serviceId: caller.serviceId, body, roles: await this.resolveRoles(caller, body) };
+    return { id: newId(), serviceId: caller.serviceId, body, roles: await this.resolveRoles(caller, body) };
   }
 
   private async resolveRoles(

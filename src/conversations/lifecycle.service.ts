@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../access/caller.js';
 import { AppError } from '../common/errors/app-error.js';
 import { renderProblem } from '../common/errors/problem.js';
 import type { Command } from '../common/http/command.js';
 import { assertIfMatch } from '../common/http/etag.js';
 import { Reply } from '../common/http/reply.js';
+import { newId } from '../common/new-id.js';
 import { Database, type Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
 import { Reconciler } from '../reconciler/reconciler.js';
@@ -176,7 +176,7 @@ export class LifecycleService {
       if (there) return this.asItIs(tx, conversation);
       throw new AppError('participant_not_found', { detail: `${from} has left.` });
     }
-    const wish: TransferWish = { from: leaving.id, to: there?.id ?? uuidv7() };
+    const wish: TransferWish = { from: leaving.id, to: there?.id ?? newId() };
     if (!there) {
       assertRoom(rows, to, 'to.');
       if (identity && to.address === undefined) await this.openConversations.assertRoom(tx, identity, 'to');

@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../common/errors/app-error.js';
+import { newId } from '../common/new-id.js';
 import type { Queryable } from '../database/database.js';
 import { twilioIdentityOf, type IdentityEntity } from '../identities/identity.entity.js';
 import type { NewParticipantDto } from './participants/participant.dto.js';
@@ -45,7 +45,7 @@ export async function resolvePeople(
 ): Promise<(IdentityEntity | null)[]> {
   const named = participants.flatMap(({ externalId, kind, displayName }) => {
     if (externalId === undefined) return [];
-    const id = uuidv7();
+    const id = newId();
     const display_name = displayName ?? null;
     return [
       {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../access/caller.js';
 import { AppError } from '../common/errors/app-error.js';
 import type { Command } from '../common/http/command.js';
+import { newId } from '../common/new-id.js';
 import type { DriftPage, DriftService } from './drift.service.js';
 import type { Finding } from './finding.js';
 
@@ -102,7 +102,7 @@ async function pageAt(
 }
 
 function ownCommand(): Command {
-  const requestId = uuidv7();
+  const requestId = newId();
   return {
     requestId,
     instance: '/v1/drift/repair',

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, LessThan, type EntityManager, type FindOptionsWhere } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../access/caller.js';
 import { ChatServicesService } from '../chat-services/chat-services.service.js';
 import { AppError } from '../common/errors/app-error.js';
@@ -8,6 +7,7 @@ import type { Command } from '../common/http/command.js';
 import { assertIfMatch } from '../common/http/etag.js';
 import { cursorId, toPage, type Page } from '../common/http/page.js';
 import type { Reply } from '../common/http/reply.js';
+import { newId } from '../common/new-id.js';
 import { isExternalId, isUuid } from '../common/validation/text.js';
 import { Database, type Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
@@ -247,7 +247,7 @@ function newIdentity(
   serviceId: string,
   body: Pick<CreateIdentityDto, 'kind' | 'externalId' | 'displayName' | 'attributes'>,
 ): IdentityEntity {
-  const id = uuidv7();
+  const id = newId();
   const now = new Date();
   return Object.assign(new IdentityEntity(), {
     id,

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import type { Command } from '../common/http/command.js';
+import { newId } from '../common/new-id.js';
 import { Database } from '../database/database.js';
 import type { Lease } from '../reconciler/lease.js';
 import { Reconciler } from '../reconciler/reconciler.js';
@@ -116,7 +116,7 @@ export class SharedNames implements OnModuleInit {
   }
 
   private async wish(id: string, serviceId: string): Promise<void> {
-    const wish = { id: uuidv7(), serviceId, aggregate: IDENTITY, aggregateId: id, kind: KIND };
+    const wish = { id: newId(), serviceId, aggregate: IDENTITY, aggregateId: id, kind: KIND };
     const location = `/v1/identities/${id}`;
     const lease = await this.database.transaction(async (tx) => {
       // Another replica may have been faster.

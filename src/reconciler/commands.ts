@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import type { Command } from '../common/http/command.js';
 import { Reply } from '../common/http/reply.js';
 import { AppError } from '../common/errors/app-error.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
 import { PROBLEM_CONTENT_TYPE } from '../common/errors/problem.js';
+import { newId } from '../common/new-id.js';
 import { Database, type Queryable } from '../database/database.js';
 import { isLockTimeout } from '../database/pg-errors.js';
 import type { Lease } from './lease.js';
@@ -69,7 +69,7 @@ export class Commands {
     const { serviceId, kind } = spec;
     return this.unlessKeyTaken(command, serviceId, () =>
       this.database.transaction(async (tx) => {
-        const id = uuidv7();
+        const id = newId();
         const wish = { id, serviceId, aggregate: 'none', aggregateId: id, kind, location: '' };
         if (command.idempotencyHash && !(await insertWish(tx, wish, command))) throw new KeyTaken();
         const { status, body, location, once } = await spec.work(tx);
@@ -82,7 +82,7 @@ export class Commands {
   }
 
   async fulfil(command: Command, spec: WishedCommand): Promise<Reply> {
-    const id = uuidv7();
+    const id = newId();
     return this.unlessKeyTaken(command, spec.serviceId, async () => {
       const written = await this.database.transaction(async (tx) => {
         if (!(await insertWish(tx, { ...spec, id }, command))) throw new KeyTaken();
@@ -99,7 +99,7 @@ export class Commands {
   }
 
   async fulfilWritten(command: Command, spec: WrittenCommand): Promise<Reply> {
-    const id = uuidv7();
+    const id = newId();
     return this.unlessKeyTaken(command, spec.serviceId, async () => {
       const lease = await spec.write({ ...spec, id });
       if (!lease) throw new KeyTaken();

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../access/caller.js';
 import { CHAT_SERVICE } from '../chat-services/chat-service-wishes.service.js';
 import { isPreset } from '../chat-services/presets.js';
 import { AppError } from '../common/errors/app-error.js';
 import type { Command } from '../common/http/command.js';
 import { Reply } from '../common/http/reply.js';
+import { newId } from '../common/new-id.js';
 import type { Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
 import { Reconciler } from '../reconciler/reconciler.js';
@@ -38,7 +38,7 @@ export class RoleCommands {
     const { friendlyName, type, permissions } = body;
     assertPermissions(type, permissions);
     assertNotTaken(body);
-    const id = uuidv7();
+    const id = newId();
     const role: KnownRole = {
       ...{ id, friendlyName, type, permissions },
       twilioSid: null,

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, LessThan } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import { generateApiKey, hashSecret, parseApiKey, secretMatches } from '../../access/api-key.js';
 import { ApiKeyEntity } from '../../access/api-key.entity.js';
 import type { Caller } from '../../access/caller.js';
 import { KnownKeys } from '../../access/known-keys.js';
 import { holdsScope, type Scope } from '../../access/scopes.js';
+import { newId } from '../../common/new-id.js';
 import { AppConfig } from '../../config/app-config.js';
 import { AppError } from '../../common/errors/app-error.js';
 import type { Command } from '../../common/http/command.js';
@@ -152,7 +152,7 @@ function newEntity(
   { name, scopes, expiresAt, rateLimit, keyId, secret }: NewKey,
 ): ApiKeyEntity {
   return Object.assign(new ApiKeyEntity(), {
-    id: uuidv7(),
+    id: newId(),
     keyId,
     serviceId,
     name,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../common/errors/app-error.js';
+import { newId } from '../../common/new-id.js';
 import { Database, type Queryable } from '../../database/database.js';
 import type { Lease } from '../../reconciler/lease.js';
 import { NotReady } from '../../reconciler/pause.js';
@@ -160,7 +160,7 @@ export class DeparturesService {
     await insertWish(
       tx,
       {
-        id: uuidv7(),
+        id: newId(),
         serviceId,
         aggregate: CONVERSATION,
         aggregateId,

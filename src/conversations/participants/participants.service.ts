@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
 import type { Caller } from '../../access/caller.js';
 import { AppError } from '../../common/errors/app-error.js';
 import type { Command } from '../../common/http/command.js';
 import { assertIfMatch } from '../../common/http/etag.js';
 import { cursorId, toPage, type Page, type PageQuery } from '../../common/http/page.js';
 import { Reply } from '../../common/http/reply.js';
+import { newId } from '../../common/new-id.js';
 import { Database, type Queryable } from '../../database/database.js';
 import { Commands } from '../../reconciler/commands.js';
 import type { OpenWish } from '../../reconciler/wish-store.js';
@@ -165,7 +165,7 @@ export class ParticipantsService {
     body: NewParticipantDto,
     role: ResolvedRole | undefined,
   ): Promise<Reply> {
-    const id = uuidv7();
+    const id = newId();
     return this.writer.run(command, conversation, {
       kind: 'add_participant',
       payload: { participantId: id },

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../common/errors/app-error.js';
+import { newId } from '../../common/new-id.js';
 import { Database, type Queryable } from '../../database/database.js';
 import { changeOf } from '../identity-change.js';
 import { beingDeleted, twilioIdentityOf, type IdentityEntity } from '../identity.entity.js';
@@ -61,7 +61,7 @@ async function insert(
   const fresh = lines
     .filter(({ wanted }) => wanted.kind !== undefined)
     .map(({ line, wanted }) => {
-      const id = uuidv7();
+      const id = newId();
       const { kind, externalId: external_id, displayName: display_name = null, attributes } = wanted;
       const twilio_identity = twilioIdentityOf(id);
       return { line, id, kind, external_id, display_name, twilio_identity, attributes: attributes ?? {} };

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '../../common/new-id.js';
 import { AppConfig } from '../../config/app-config.js';
 import { Database } from '../../database/database.js';
 import { standingColumns, type Standing, type TokenIdentity } from '../token-people.js';
@@ -131,7 +131,7 @@ export class SessionStore {
 
   /** Null where the person is not active, or no longer there. */
   async open(session: NewSession): Promise<OpenedSession | null> {
-    const id = uuidv7();
+    const id = newId();
     const token = generateRefreshToken();
     const { identityId, conversationId, ttlSeconds, pushCredentialSid, lifeSeconds } = session;
     const [row] = await this.database.query<InsertedRow>('token-sessions.insert', INSERT, [

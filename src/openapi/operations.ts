@@ -27,11 +27,11 @@ export const ANSWER_HEADERS = {
   'RateLimit-Policy': {
     description:
       'How many requests (`q`) the key may make in how many seconds (`w`). Left out where nothing limits it.',
-    schema: { type: 'string', example: '"key";q=5000;w=5' },
+    schema: { type: 'string', example: '"key";q=3000;w=3' },
   },
   RateLimit: {
     description: 'How many are left now (`r`), and in how many seconds all will be there again (`t`).',
-    schema: { type: 'string', example: '"key";r=4999;t=1' },
+    schema: { type: 'string', example: '"key";r=2999;t=1' },
   },
   'Retry-After': {
     description: 'Seconds after which to send it again.',

@@ -31,8 +31,8 @@ interface SettledRow {
   ahead_ms: number;
 }
 
-/** How much of a minute's requests may come in one go. */
-const BURST_SECONDS = 5;
+/** How many seconds' requests may come in one go: in any minute a twentieth over the limit, for each replica. */
+const BURST_SECONDS = 3;
 
 /**
  * Adds what was taken here to what all replicas have taken. The bucket filled while it was taken, so it counts from

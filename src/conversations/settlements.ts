@@ -14,21 +14,23 @@ import { BATCH_ALONE_MS } from './provision-store.js';
 const KEEP = -1;
 
 /**
- * Rows are named by arrays of ids besides: Postgres takes any JSON array to be a hundred rows long, and would read whole
- * tables. Conversations are locked in the order of their ids, as where leases are renewed: neither waits for the other in
- * a ring.
+ * Rows are looked up one by one, as in `SETTLE_WISHES`. Conversations are locked in the order of their ids, as where
+ * leases are renewed: neither waits for the other in a ring.
  */
 export const SETTLE = `
   with given as materialized (
     select * from json_to_recordset($1::json) as g (conversation uuid, token uuid, new_state text, sid text, name text,
       new_attributes json, new_timers jsonb, new_failure jsonb, deleted timestamptz, at timestamptz, seen integer,
-      look_again float8, looked boolean)),
+      look_again float8, looked boolean)
+    where at between '-infinity' and 'infinity'),
   given_people as materialized (
     select * from json_to_recordset($2::json) as g (id uuid, twilio_sid text, state text, was text, failure jsonb,
-      role text, role_sid text, attributes json, updated_at timestamptz)),
+      role text, role_sid text, attributes json, updated_at timestamptz)
+    where updated_at between '-infinity' and 'infinity'),
   given_posts as materialized (
     select * from json_to_recordset($3::json) as g (id uuid, twilio_sid text, state text, failure jsonb,
-      message_index integer, updated_at timestamptz)),
+      message_index integer, updated_at timestamptz)
+    where updated_at between '-infinity' and 'infinity'),
   held as materialized (
     select c.id from (select conversation, token from given order by conversation) g cross join lateral (
       select id from conversations where id = g.conversation and lease_token = g.token for no key update) c),
@@ -47,14 +49,14 @@ export const SETTLE = `
       state = case when p.state = 'removing' and new.was <> 'removing' and new.state in ('pending', 'joined')
         then p.state else new.state end,
       role_sid = new.role_sid, attributes = new.attributes, updated_at = new.updated_at
-    from given_people new, fence
-    where p.id = new.id and p.conversation_id = fence.id and p.id = any(array(select id from given_people))),
+    from given_people new
+    where p.id = new.id and array_position(array(select id from fence), p.conversation_id) is not null),
   posts as (
     update messages m
     set twilio_sid = new.twilio_sid, state = new.state, failure = new.failure, message_index = new.message_index,
       updated_at = new.updated_at
-    from given_posts new, fence
-    where m.id = new.id and m.conversation_id = fence.id and m.id = any(array(select id from given_posts))),
+    from given_posts new
+    where m.id = new.id and array_position(array(select id from fence), m.conversation_id) is not null),
   ${SETTLE_WISHES('fence', '$4')}
   select id, version, lease_token is null as released, (select count(*) from notified) as told from fence`;
 

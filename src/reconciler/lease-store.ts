@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Database, Queryable } from '../database/database.js';
+import type { Queryable } from '../database/database.js';
 import { releaseColumns } from './aggregate.js';
 import { Lease, type LeaseClaim, type LeaseTimes, type Leased } from './lease.js';
 
@@ -12,11 +12,14 @@ interface TakenRow {
 /** The statements by which leases change hands, for any table that carries the columns of the reconciler. */
 export class LeaseStore {
   constructor(
-    private readonly database: Database,
+    private readonly database: Queryable,
     private readonly times: LeaseTimes,
   ) {}
 
-  /** Takes rows that are due: first what is unfinished, then what is to be looked at once more. */
+  /**
+   * Takes rows that are due: first what is unfinished, then what is to be looked at once more. Asked for a range of times,
+   * Postgres takes the index also in a database of which it has no figures.
+   */
   async claimDue(aggregate: Leased, limit: number): Promise<Lease[]> {
     const askedAt = performance.now();
     const token = randomUUID();
@@ -24,7 +27,7 @@ export class LeaseStore {
       `lease.claim.${aggregate.table}`,
       `update ${aggregate.table} as t
       set lease_token = $1, due_at = now() + $2::float8 * interval '1 millisecond'
-      from (select id from ${aggregate.table} where due_at <= now()
+      from (select id from ${aggregate.table} where due_at between '-infinity' and now()
         order by unsettled_since is null, due_at limit $3 for no key update skip locked) as due
       where t.id = due.id
       returning t.id, t.version, t.attempts`,
@@ -99,7 +102,8 @@ export class LeaseStore {
 
   /**
    * Renews leases of one table in one statement, and says which of them are still held. The rows are locked in the order
-   * of their ids, as where many are settled: neither waits for the other in a ring.
+   * of their ids, as where many are settled: neither waits for the other in a ring. Postgres takes a limit that it does
+   * not know to leave one in ten, here one row, and then looks rows up one by one.
    */
   async renewAll(leases: Lease[]): Promise<Set<Lease>> {
     const [first] = leases;
@@ -110,10 +114,12 @@ export class LeaseStore {
       `lease.renew.${table}`,
       `with held as materialized (
         select t.id
-        from (select * from unnest($1::uuid[], $2::uuid[]) as g (id, token) order by id) given cross join lateral (
+        from (
+          select * from unnest($1::uuid[], $2::uuid[]) as g (id, token) order by id limit cardinality($1::uuid[])
+        ) given cross join lateral (
           select id from ${table} where id = given.id and lease_token = given.token for no key update) t)
       update ${table} t set due_at = now() + $3::float8 * interval '1 millisecond'
-      where t.id = any(array(select id from held)) returning t.id, t.lease_token as token`,
+      from held where t.id = held.id returning t.id, t.lease_token as token`,
       [leases.map(({ id }) => id), leases.map(({ token }) => token), this.times.leaseMs],
     );
     // By both: a row that was seized in this process may be held here twice, and one sweep gives many rows one token.

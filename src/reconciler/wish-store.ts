@@ -46,6 +46,12 @@ interface WishRow {
 
 const COLUMNS = 'id, aggregate_id, location, request_hash, status, answer, trouble';
 
+/**
+ * For statements that name wishes by id. With `status is null` Postgres may go through the index of all that are open,
+ * which it takes to be none as long as it has no figures.
+ */
+const IS_OPEN = 'num_nulls(status) > 0';
+
 const INSERT = `
   insert into wishes (id, service_id, aggregate, aggregate_id, kind, payload, request_id, instance, location,
     idempotency_hash, request_hash)
@@ -113,7 +119,9 @@ export async function findWish(db: Queryable, aggregateId: string, kind: string)
 export async function findAnswered(db: Queryable, ids: string[]): Promise<StoredWish[]> {
   const rows = await db.query<WishRow>(
     'wishes.answered',
-    `select ${COLUMNS} from wishes where id = any($1) and (status is not null or trouble is not null)`,
+    `select found.* from unnest($1::uuid[]) as given (id) cross join lateral (
+      select ${COLUMNS} from wishes
+      where id = given.id and (status is not null or trouble is not null) limit 1) found`,
     [ids],
   );
   return rows.map(toStored);
@@ -121,7 +129,7 @@ export async function findAnswered(db: Queryable, ids: string[]): Promise<Stored
 
 /** Asks whoever settles the wish to notify: only then, since a NOTIFY makes commits queue up behind one another. */
 export async function watchWish(db: Queryable, id: string): Promise<void> {
-  await db.query('wishes.watch', 'update wishes set watched = true where id = $1 and status is null', [id]);
+  await db.query('wishes.watch', `update wishes set watched = true where id = $1 and ${IS_OPEN}`, [id]);
 }
 
 /**
@@ -150,15 +158,21 @@ export const WISH_CHANNEL = 'convoke_wishes';
 /**
  * SQL of a step that settles wishes, for the statements of the aggregates: `ends` names a parameter with a JSON array of
  * `{id, status, answer}`, `fence` a row source of the ids of the rows whose lease is still held.
+ *
+ * Postgres takes any JSON array to be a hundred rows long, for which it would rather read whole tables, and a `between` to
+ * leave one of them: then it looks rows up one by one, also in a database of which it has no figures. The fence is asked in
+ * words that no index serves, or it might go through all wishes of a row. (Of a subquery in place of the array nothing
+ * could be asked again where a row has changed meanwhile.)
  */
 export const SETTLE_WISHES = (fence: string, ends: string): string => `
   wish_ends as materialized (
-    select * from json_to_recordset(${ends}::json) as given (id uuid, status smallint, answer text)),
+    select * from json_to_recordset(${ends}::json) as given (id uuid, status smallint, answer text)
+    where status between 100 and 599),
   settled_wishes as (
     update wishes w set status = given.status, answer = given.answer, settled_at = now(), trouble = null
-    from wish_ends given, ${fence}
-    where w.id = given.id and w.aggregate_id = ${fence}.id and w.status is null
-      and w.id = any(array(select id from wish_ends))
+    from wish_ends given
+    where w.id = given.id and ${IS_OPEN.replace('status', 'w.status')}
+      and array_position(array(select id from ${fence}), w.aggregate_id) is not null
     returning w.id, w.watched),
   notified as (select pg_notify('${WISH_CHANNEL}', id::text) from settled_wishes where watched)`;
 
@@ -168,7 +182,7 @@ export async function endWish(tx: Queryable, id: string, status: number, answer:
     'wishes.end',
     `with ended as (
       update wishes set status = $2, answer = $3, settled_at = now(), trouble = null
-      where id = $1 and status is null returning id, watched)
+      where id = $1 and ${IS_OPEN} returning id, watched)
     select pg_notify('${WISH_CHANNEL}', id::text) from ended where watched`,
     [id, status, answer],
   );

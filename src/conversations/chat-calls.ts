@@ -18,6 +18,7 @@ import type { ViewedParticipant } from './conversation.dto.js';
 import { uniqueNameOf } from './conversation.entity.js';
 import { failureOf, Refusal, type Attempt } from './conversation-work.js';
 import { messageIdOf, twilioAttributes, type MessageEntity } from './messages/message.entity.js';
+import { messagesSince } from './messages/messages-since.js';
 import type { ParticipantEntity } from './participants/participant.entity.js';
 
 /** How far Twilio's clock may be behind ours, in milliseconds: a message is not older than its row, but for this. */
@@ -158,11 +159,9 @@ export class ChatCalls {
     conversationSid: string,
     message: MessageEntity,
   ): Promise<UpstreamMessage | null> {
-    const earliest = message.createdAt.getTime() - CLOCK_SKEW_MS;
-    for await (const other of this.gateway.eachMessage(at, conversationSid, { order: 'desc' })) {
+    const earliest = new Date(message.createdAt.getTime() - CLOCK_SKEW_MS);
+    for await (const other of messagesSince(this.gateway, at, conversationSid, earliest))
       if (messageIdOf(other.attributes) === message.id) return other;
-      if (other.dateCreated.getTime() < earliest) return null;
-    }
     return null;
   }
 }

@@ -3,6 +3,7 @@ import type { ConversationStore } from '../conversation-store.js';
 import type { Attempt } from '../conversation-work.js';
 import { messageIdOf, RESERVED_ATTRIBUTE, splitAttributes } from './message.entity.js';
 import type { MessageChangeWish } from './message-wishes.js';
+import { messagesSince } from './messages-since.js';
 
 /** How long ago something may have been sent that lands only now, in milliseconds. */
 const LATE_WINDOW_MS = 3_600_000;
@@ -24,9 +25,9 @@ export async function removeTwins(
   const recorded = await store.sentMessages(lease.id);
   // Those that have been sent and are not recorded yet.
   for (const { id, twilioSid } of work.messages) if (twilioSid !== null) recorded.set(id, twilioSid);
-  const earliest = Date.now() - LATE_WINDOW_MS;
+  const earliest = new Date(Date.now() - LATE_WINDOW_MS);
   const found: TwinsFound = { removed: 0, strangerAt: null };
-  for await (const message of gateway.eachMessage(at, conversationSid, { order: 'desc' })) {
+  for await (const message of messagesSince(gateway, at, conversationSid, earliest)) {
     const own = messageIdOf(message.attributes);
     const sid = own === null ? undefined : recorded.get(own);
     if (sid === undefined) found.strangerAt ??= message.dateCreated;
@@ -34,7 +35,6 @@ export async function removeTwins(
       await gateway.deleteMessage(at, conversationSid, message.sid);
       found.removed += 1;
     }
-    if (message.dateCreated.getTime() < earliest) break;
   }
   return found;
 }

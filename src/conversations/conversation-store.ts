@@ -79,25 +79,29 @@ export class ConversationStore {
     return new ConversationWork(row.version, view, messages, wishes, row.look_in_ms);
   }
 
-  /** The sid of each message that went out lately, by our id. */
-  async sentMessages(conversationId: string): Promise<Map<string, string>> {
+  /** The sid of each message that went out since, or within a day before, by our id. */
+  async sentMessages(conversationId: string, since: Date): Promise<Map<string, string>> {
     const rows = await this.database.query<{ id: string; twilio_sid: string }>(
       'conversations.sent-messages',
       `select id, twilio_sid from messages
-      where conversation_id = $1 and twilio_sid is not null and updated_at > now() - interval '1 day'`,
-      [conversationId],
+      where conversation_id = $1 and twilio_sid is not null and updated_at > $2::timestamptz - interval '1 day'`,
+      [conversationId, since],
     );
     return new Map(rows.map((row) => [row.id, row.twilio_sid]));
   }
 
-  /** What was asked for lately by wishes of this kind that were fulfilled; the last comes last. */
-  async lateChanges<Payload extends object>(conversationId: string, kind: string): Promise<Payload[]> {
+  /** What was asked for by wishes of this kind that were fulfilled since; the last comes last. */
+  async lateChanges<Payload extends object>(
+    conversationId: string,
+    kind: string,
+    since: Date,
+  ): Promise<Payload[]> {
     const rows = await this.database.query<{ payload: Payload }>(
       'conversations.late-changes',
       `select payload from wishes
-      where aggregate_id = $1 and kind = $2 and status = 200 and settled_at > now() - interval '1 hour'
+      where aggregate_id = $1 and kind = $2 and status = 200 and settled_at > $3
       order by settled_at`,
-      [conversationId, kind],
+      [conversationId, kind, since],
     );
     return rows.map(({ payload }) => payload);
   }

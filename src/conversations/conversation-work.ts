@@ -8,6 +8,9 @@ import type { Failure } from './conversation.entity.js';
 import type { MessageEntity } from './messages/message.entity.js';
 import type { ParticipantEntity, ParticipantState } from './participants/participant.entity.js';
 
+/** How long before a look for late landings something may have been sent that it is for, in milliseconds. */
+const LATE_WINDOW_MS = 3_600_000;
+
 /** What the reconciler works on: the rows of one conversation, what is open about them, and what has been done. */
 export class ConversationWork {
   /** Rows that differ from what Postgres has. */
@@ -40,6 +43,12 @@ export class ConversationWork {
   /** In milliseconds; 0 where nothing that was sent before this was read can land any more. */
   get landingMs(): number {
     return this.lookAt === null ? 0 : Math.max(0, this.lookAt - performance.now());
+  }
+
+  /** Since when something may have been sent that has landed late: counted from when the look was due, which may be long ago. */
+  get lateSince(): Date {
+    const overdueMs = this.lookAt === null ? 0 : Math.max(0, performance.now() - this.lookAt);
+    return new Date(Date.now() - overdueMs - LATE_WINDOW_MS);
   }
 
   /** The state of a participant as Postgres had it when this was read, or written last. */

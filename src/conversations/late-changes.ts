@@ -34,7 +34,7 @@ async function ofConversation(
   conversationSid: string,
   twins: TwinsFound,
 ): Promise<void> {
-  const asked = await store.lateChanges<ConversationChangeWish>(lease.id, 'update');
+  const asked = await store.lateChanges<ConversationChangeWish>(lease.id, 'update', work.lateSince);
   const there = asked.length > 0 ? await gateway.findConversation(at, conversationSid) : null;
   if (!there) return;
   const { conversation } = work.view;
@@ -88,7 +88,11 @@ async function ofParticipants(
   { lease, at, service, work }: Attempt,
   conversationSid: string,
 ): Promise<void> {
-  const asked = await store.lateChanges<ParticipantChangeWish>(lease.id, 'update_participant');
+  const asked = await store.lateChanges<ParticipantChangeWish>(
+    lease.id,
+    'update_participant',
+    work.lateSince,
+  );
   if (asked.length < 2) return;
   const roleIsOld = (there: UpstreamParticipant, row: ParticipantEntity, ofThis: ParticipantChangeWish[]) =>
     there.roleSid !== roleSidOf(row, service) &&

@@ -5,10 +5,7 @@ import { messageIdOf, RESERVED_ATTRIBUTE, splitAttributes } from './message.enti
 import type { MessageChangeWish } from './message-wishes.js';
 import { messagesSince } from './messages-since.js';
 
-/** How long ago something may have been sent that lands only now, in milliseconds. */
-const LATE_WINDOW_MS = 3_600_000;
-
-/** What a look over the messages of the last hour has found. */
+/** What a look over the messages since what may have landed late has found. */
 export interface TwinsFound {
   removed: number;
   /** When the newest message came that did not come through us; null where there is none. */
@@ -22,12 +19,11 @@ export async function removeTwins(
   { lease, at, work }: Attempt,
   conversationSid: string,
 ): Promise<TwinsFound> {
-  const recorded = await store.sentMessages(lease.id);
+  const recorded = await store.sentMessages(lease.id, work.lateSince);
   // Those that have been sent and are not recorded yet.
   for (const { id, twilioSid } of work.messages) if (twilioSid !== null) recorded.set(id, twilioSid);
-  const earliest = new Date(Date.now() - LATE_WINDOW_MS);
   const found: TwinsFound = { removed: 0, strangerAt: null };
-  for await (const message of messagesSince(gateway, at, conversationSid, earliest)) {
+  for await (const message of messagesSince(gateway, at, conversationSid, work.lateSince)) {
     const own = messageIdOf(message.attributes);
     const sid = own === null ? undefined : recorded.get(own);
     if (sid === undefined) found.strangerAt ??= message.dateCreated;
@@ -43,10 +39,10 @@ export async function removeTwins(
 export async function sendLastEdits(
   gateway: TwilioGateway,
   store: ConversationStore,
-  { lease, at }: Attempt,
+  { lease, at, work }: Attempt,
   conversationSid: string,
 ): Promise<void> {
-  const asked = await store.lateChanges<MessageChangeWish>(lease.id, 'update_message');
+  const asked = await store.lateChanges<MessageChangeWish>(lease.id, 'update_message', work.lateSince);
   for (const sid of new Set(asked.map(({ messageSid }) => messageSid))) {
     const ofThis = asked.filter(({ messageSid }) => messageSid === sid);
     const there = ofThis.length > 1 ? await gateway.findMessage(at, conversationSid, sid) : null;

@@ -3,9 +3,6 @@ import { matches } from '../chat-calls.js';
 import type { Attempt } from '../conversation-work.js';
 import { isIn } from './participant-rows.js';
 
-/** How long ago somebody left whose addition may land only now, in milliseconds. */
-const LATE_WINDOW_MS = 3_600_000;
-
 /**
  * An addition that was given up may have taken effect after its participant had been removed: whoever is in at Twilio
  * without our having let him in, and has just left here, is taken out again.
@@ -16,9 +13,8 @@ export async function removeLateParticipants(
   conversationSid: string,
 ): Promise<void> {
   const { participants } = work.view;
-  const earliest = Date.now() - LATE_WINDOW_MS;
   const gone = participants.filter(
-    ({ participant }) => !isIn(participant) && participant.updatedAt.getTime() > earliest,
+    ({ participant }) => !isIn(participant) && participant.updatedAt > work.lateSince,
   );
   if (gone.length === 0) return;
   const wanted = participants.filter(({ participant }) => isIn(participant));

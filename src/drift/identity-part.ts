@@ -42,17 +42,13 @@ export class IdentityPart implements Part {
     const { id, externalId, twilioSid } = row;
     const named = findings.map((one) => findingOf({ ...one, identity: { id, externalId, twilioSid } }));
     if (!repair) return named;
-    if (findings.every((one) => one.repair === 'none')) {
-      const detail = 'Twilio has no service role of that name.';
-      return named.map((one) => ({ ...one, outcome: 'left', detail }));
-    }
-    const end = await this.drift.repair(commandOf(repair), caller, drifted, repair);
-    if (end === 'in-motion') return null;
-    if (typeof end === 'string') return named.map((one) => ({ ...one, outcome: end }));
-    return named.map((one) =>
-      one.repair === 'adopt'
-        ? { ...one, outcome: 'repaired' }
-        : { ...one, outcome: 'left', detail: end.left },
-    );
+    const ends = await this.drift.repair(commandOf(repair), caller, drifted, repair);
+    if (ends === 'in-motion') return null;
+    return named.map((one, index) => {
+      const end = ends[index]!;
+      return typeof end === 'string'
+        ? { ...one, outcome: end }
+        : { ...one, outcome: 'left', detail: end.left };
+    });
   }
 }

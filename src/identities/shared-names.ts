@@ -1,7 +1,9 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { Command } from '../common/http/command.js';
 import { newId } from '../common/new-id.js';
+import type { Reply } from '../common/http/reply.js';
 import { Database } from '../database/database.js';
+import { Commands } from '../reconciler/commands.js';
 import type { Lease } from '../reconciler/lease.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import { endWith } from '../reconciler/wish-ends.js';
@@ -78,6 +80,7 @@ export class SharedNames implements OnModuleInit {
     private readonly gateway: TwilioGateway,
     private readonly reconciler: Reconciler,
     private readonly wishes: IdentityWishesService,
+    private readonly commands: Commands,
   ) {}
 
   onModuleInit(): void {
@@ -99,6 +102,19 @@ export class SharedNames implements OnModuleInit {
     for (const { id, serviceId } of behind) await this.wish(id, serviceId);
     const stale = services.some((service) => service.stale && !service.shares);
     if (stale && behind.length === 0) await this.database.query('names.none-stale', NONE_STALE, []);
+  }
+
+  /** Has told, or taken back, the name of one person, whatever is written down. */
+  tellAnew(command: Command, serviceId: string, id: string): Promise<Reply> {
+    return this.commands.fulfil(command, {
+      serviceId,
+      aggregate: IDENTITY,
+      aggregateId: id,
+      kind: KIND,
+      location: `/v1/identities/${id}`,
+      write: (tx) => this.reconciler.takeUp(tx, IDENTITY, id),
+      pending: () => Promise.resolve({}),
+    });
   }
 
   /** A change that was given up may have put an older name in place of the last one. */

@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { unique, useApp } from '../support/app.js';
-import { drift, findings } from '../support/drift.js';
+import { drift, findings, whenAtRest } from '../support/drift.js';
 import { eventually } from '../support/eventually.js';
 
 const test = useApp({ LEASE_MS: '3000', TWILIO_CALL_TIMEOUT_MS: '1500' });
@@ -115,5 +115,78 @@ describe('a User at Twilio', () => {
     expect(pages.reduce((sum, { checked }) => sum + checked, 0)).toBe(known.length);
     const asked = (await sandbox.requests(since)).filter(({ path }) => path.includes('/Users/'));
     expect(asked).toHaveLength(known.length);
+  });
+});
+
+describe('the name of a User at Twilio', () => {
+  const named = (FriendlyName: string) => sandbox.write('POST', userPath(), [['FriendlyName', FriendlyName]]);
+  const nameAtTwilio = async () =>
+    (await sandbox.twilio<{ friendly_name: string | null }>(userPath())).friendly_name;
+  const share = async (shareDisplayNames: boolean) => {
+    const { body } = await test.api.get<{ data: { id: string }[] }>('/v1/services', 200);
+    await test.api.patch(`/v1/services/${body.data[0]?.id}`, { shareDisplayNames }, 200);
+  };
+
+  it('is told again where the chat service shares names, and is another', async () => {
+    await share(true);
+    await test.api.patch(`/v1/identities/${ada.id}`, { displayName: 'Ada' }, 200);
+    await eventually(async () => expect(await nameAtTwilio()).toBe('Ada'));
+    expect(await whenAtRest(test.api)).toEqual([]);
+    await named('Mallory');
+    const identity = { id: ada.id, twilioSid: ada.twilioSid };
+    const found = { kind: 'identity_name', identity, ours: 'Ada', twilio: 'Mallory', repair: 'update' };
+    expect(await findings(test.api)).toMatchObject([found]);
+    expect(await nameAtTwilio()).toBe('Mallory');
+    expect(await findings(test.api, { repair: {} })).toMatchObject([{ ...found, outcome: 'repaired' }]);
+    expect(await nameAtTwilio()).toBe('Ada');
+    expect(await whenAtRest(test.api)).toEqual([]);
+    await share(false);
+    await eventually(async () => expect(await nameAtTwilio()).toBe(ada.twilioIdentity));
+    expect(await whenAtRest(test.api)).toEqual([]);
+  });
+
+  it('that Twilio refuses stays as it is there, and is said to be left', async () => {
+    await share(true);
+    await sandbox.fault(
+      { method: 'POST', path: `/Users/${ada.twilioIdentity}$` },
+      { type: 'status', status: 400, code: 20001 },
+    );
+    await test.api.patch(`/v1/identities/${ada.id}`, { displayName: 'Ada' }, 200);
+    const left = await eventually(async () => {
+      const found = await whenAtRest(test.api);
+      expect(found).toMatchObject([{ kind: 'identity_name', ours: 'Ada', twilio: null }]);
+      return found;
+    });
+    await sandbox.fault(
+      { method: 'POST', path: `/Users/${ada.twilioIdentity}$` },
+      { type: 'status', status: 400, code: 20001 },
+    );
+    const repaired = await findings(test.api, { repair: {} });
+    expect(repaired).toMatchObject(left.map(({ kind }) => ({ kind, outcome: 'left' })));
+    expect(await findings(test.api, { repair: {} })).toMatchObject([{ outcome: 'repaired' }]);
+    expect(await nameAtTwilio()).toBe('Ada');
+    await share(false);
+    await eventually(async () => expect(await nameAtTwilio()).toBe(ada.twilioIdentity));
+  });
+
+  it('is taken back where the chat service shares none, also one that nobody knows to have been told', async () => {
+    await named('Ada');
+    const found = { kind: 'identity_name', ours: null, twilio: 'Ada', repair: 'update' };
+    expect(await findings(test.api)).toMatchObject([found]);
+    expect(await findings(test.api, { repair: {} })).toMatchObject([{ ...found, outcome: 'repaired' }]);
+    expect(await nameAtTwilio()).toBe(ada.twilioIdentity);
+    expect(await whenAtRest(test.api)).toEqual([]);
+  });
+
+  it('is repaired beside its role, and each is told by itself', async () => {
+    await named('Ada');
+    const other = unique('root');
+    await sandbox.write('POST', userPath(), [['RoleSid', await serviceRole(other)]]);
+    expect(await findings(test.api, { repair: {} })).toMatchObject([
+      { kind: 'identity_service_role', outcome: 'repaired' },
+      { kind: 'identity_name', outcome: 'repaired' },
+    ]);
+    expect(await nameAtTwilio()).toBe(ada.twilioIdentity);
+    expect((await userAtTwilio()).role_sid).toBe(roleSid);
   });
 });

@@ -115,7 +115,7 @@ export class StandingController {
     operationId: 'eraseIdentity',
     summary: 'Forget who a person was, here and at Twilio; final',
     description:
-      'Name, `externalId` and attributes are forgotten, stored answers that hold them are blanked, and the person’s own messages lose author and body. In a closed conversation messages can only go with it: `delete` removes those conversations, `keep` lists them. The receipt says what was done where.',
+      'Name, `externalId` and attributes are forgotten, stored answers that hold them are blanked, and the person’s own messages lose author and body. In a closed conversation messages can only go with it: `delete` removes those conversations, `keep` lists them. The receipt says what was done where. Neither reached nor counted in it: what others wrote about the person, names and attributes of conversations, an address that was never linked to the person, media at Twilio.',
   })
   @ApiCommand()
   @ApiExamples(EraseIdentityDto, { keep: { messages: 'keep' }, delete: { messages: 'delete' } })

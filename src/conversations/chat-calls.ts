@@ -145,12 +145,14 @@ export class ChatCalls {
     }
   }
 
-  /** Whether the conversation is missing while its chat service is there: somebody has deleted it at Twilio. */
+  /**
+   * Whether the conversation is missing while its chat service is there, before and after: somebody has deleted it at
+   * Twilio. Asked once, the chat service might be found only because a disturbance has just begun, or ended.
+   */
   async isGone(at: At, conversationSid: string): Promise<boolean> {
-    return (
-      (await this.gateway.findConversation(at, conversationSid)) === null &&
-      (await this.gateway.findService(at.serviceSid, at)) !== null
-    );
+    const isThere = async () => (await this.gateway.findService(at.serviceSid, at)) !== null;
+    const isMissing = async () => (await this.gateway.findConversation(at, conversationSid)) === null;
+    return (await isThere()) && (await isMissing()) && (await isThere());
   }
 
   /** The newest first, and not further back than the message can be. */

@@ -107,6 +107,41 @@ describe('A conversation that somebody else has deleted at Twilio', () => {
   });
 });
 
+describe('A conversation that Twilio does not find for a moment, and that is there', () => {
+  const MISSING = { type: 'status', status: 404, code: 20404 };
+
+  const staysThroughAll = async (chat: Chat) => {
+    await running.api.patch(chat.path, { friendlyName: 'x' }, 200);
+    const { body } = await running.api.get(chat.path, 200);
+    expect(body).toMatchObject({ friendlyName: 'x', state: 'active' });
+  };
+
+  it.each([1, 2, 3, 4, 5])('stays, with %i calls about anything that find nothing', async (times) => {
+    const chat = await provision(running.api);
+    await running.sandbox.fault({ path: '/Services/IS', times }, MISSING);
+    await staysThroughAll(chat);
+  });
+
+  it('stays, where the chat service is found before and not after', async () => {
+    const chat = await provision(running.api);
+    const path = `/Conversations/${chat.twilioSid}$`;
+    await running.sandbox.fault({ method: 'POST', path, times: 1 }, MISSING);
+    await running.sandbox.fault({ method: 'GET', path, times: 1 }, MISSING);
+    await running.sandbox.fault({ method: 'GET', path: '/Services/IS[0-9a-f]+$', nth: 2 }, MISSING);
+    await staysThroughAll(chat);
+    await running.sandbox.clearFaults();
+  });
+
+  it('keeps whoever is in it', async () => {
+    const chat = await provision(running.api);
+    const { id, twilioSid } = chat.bob;
+    await running.sandbox.fault({ method: 'POST', path: `/Participants/${twilioSid}$` }, MISSING);
+    await running.api.patch(`${chat.path}/participants/${id}`, { attributes: { vip: true } }, 200);
+    const { body } = await running.api.get(chat.path, 200);
+    expect(body.participants).toMatchObject([{ state: 'joined' }, { id, state: 'joined' }]);
+  });
+});
+
 describe('Idempotency-Keys of a deleted conversation', () => {
   it('410 answer_erased for every command that was answered, and nothing is done', async () => {
     const key = () => ({ headers: { 'idempotency-key': randomUUID() } });

@@ -67,7 +67,7 @@ export class ParticipantWishes {
     throw new Refusal(new AppError('participant_not_found'));
   }
 
-  /** Whom Twilio does not have any more has left: that is adopted. */
+  /** Whom Twilio does not have any more has left: that is adopted, when it says so twice. */
   private async missing(
     { at, work }: Attempt,
     sid: string,
@@ -77,6 +77,7 @@ export class ParticipantWishes {
     if (!(error instanceof TwilioError) || error.kind !== 'not_found') return refuse(error);
     // The conversation itself may be gone, which is another matter.
     if ((await this.gateway.findConversation(at, sid)) === null) throw error;
+    if (await this.gateway.findParticipant(at, sid, await this.sidOf(participant))) throw error;
     work.change(participant, { state: 'removed' });
     throw new Refusal(new AppError('participant_not_found'));
   }

@@ -33,8 +33,10 @@ export class Forgetting {
     const { lease, work } = attempt;
     const people = work.view.participants.filter(({ participant }) => participant.identityId === identityId);
     if ((await this.store.progress(lease.id, identityId)).done) return this.end(attempt, people);
-    // What was given up before may bring him back, and is known by what is about to be forgotten.
-    if (await this.store.mayLandLate(lease.id)) throw new NotReady('What may land late');
+    // What was given up before may bring him back, and is known by what is about to be forgotten. A look that has fallen
+    // due since this was read is still to be made.
+    const lookDue = work.lookPending && !lease.looked;
+    if (lookDue || (await this.store.mayLandLate(lease.id))) throw new NotReady('What may land late');
     const erased: Erased = { attempt, conversationSid: sid, identityId, messages, people };
     if (work.view.conversation.state === 'closed') return this.forgetClosed(erased);
     for (const { participant } of people)

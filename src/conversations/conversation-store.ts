@@ -100,7 +100,7 @@ export class ConversationStore {
       'conversations.late-changes',
       `select payload from wishes
       where aggregate_id = $1 and kind = $2 and status = 200 and settled_at > $3
-      order by settled_at`,
+      order by position nulls first, id`,
       [conversationId, kind, since],
     );
     return rows.map(({ payload }) => payload);

@@ -163,7 +163,7 @@ export class ChatCalls {
   ): Promise<UpstreamMessage | null> {
     const earliest = new Date(message.createdAt.getTime() - CLOCK_SKEW_MS);
     for await (const other of messagesSince(this.gateway, at, conversationSid, earliest))
-      if (messageIdOf(other.attributes) === message.id) return other;
+      if (messageIdOf(other) === message.id) return other;
     return null;
   }
 }

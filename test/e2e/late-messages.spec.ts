@@ -98,3 +98,23 @@ it('and where an older date was given to what came after it', async () => {
     await lookIn(chat, '0 hours');
   });
 });
+
+it('What a participant has said stays, though it bears the mark of a message of ours, as of one that he forwarded', async () => {
+  const chat = await provision(test.api);
+  const { body: sent } = await test.api.post(`${chat.path}/system-messages`, { body: 'Ours.' }, 201);
+  const path = `/v1/Conversations/${chat.twilioSid}/Messages`;
+  const { attributes } = await sandbox.twilio<{ attributes: string }>(`${path}/${sent.twilioSid}`);
+  await sandbox.write('POST', path, [
+    ['Author', chat.bob.identity?.twilioIdentity ?? ''],
+    ['Body', 'Look what they say.'],
+    ['Attributes', attributes],
+  ]);
+  const { body: drift } = await test.api.get(`/v1/drift`, 200);
+  expect(drift.data).toEqual([]);
+  await test.sql('update conversations set verify_after = now(), due_at = now() where id = $1', [chat.id]);
+  await eventually(async () => {
+    const due = await test.sql('select 1 from conversations where id = $1 and due_at is not null', [chat.id]);
+    expect(due).toEqual([]);
+  });
+  expect(await timesSaid(chat, 'Look what they say.')).toBe(1);
+});

@@ -68,10 +68,10 @@ async function findTwins(
     if (isMissing(error)) return [];
     throw error;
   });
-  const marked = messages.flatMap(({ sid, attributes }) => {
-    const ours = messageIdOf(attributes);
+  const marked = messages.flatMap((message) => {
+    const ours = messageIdOf(message);
     // Whoever writes messages may write what he likes into their attributes.
-    return ours !== null && isUuid(ours) ? [{ sid, id: ours.toLowerCase() }] : [];
+    return ours !== null && isUuid(ours) ? [{ sid: message.sid, id: ours.toLowerCase() }] : [];
   });
   if (marked.length === 0) return [];
   const rows = await db.query<{ id: string; twilioSid: string }>('drift.recorded-messages', RECORDED, [

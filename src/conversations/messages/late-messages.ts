@@ -24,7 +24,7 @@ export async function removeTwins(
   for (const { id, twilioSid } of work.messages) if (twilioSid !== null) recorded.set(id, twilioSid);
   const found: TwinsFound = { removed: 0, strangerAt: null };
   for await (const message of messagesSince(gateway, at, conversationSid, work.lateSince)) {
-    const own = messageIdOf(message.attributes);
+    const own = messageIdOf(message);
     const sid = own === null ? undefined : recorded.get(own);
     if (sid === undefined) found.strangerAt ??= message.dateCreated;
     else if (sid !== message.sid) {

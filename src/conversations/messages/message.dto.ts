@@ -158,7 +158,7 @@ export class MessageResponse {
   /** As Twilio has it. */
   static from(message: UpstreamMessage, people: readonly ViewedParticipant[]): MessageResponse {
     return Object.assign(new MessageResponse(), {
-      id: messageIdOf(message.attributes),
+      id: messageIdOf(message),
       twilioSid: message.sid,
       state: 'sent',
       index: message.index,

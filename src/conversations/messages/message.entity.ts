@@ -46,11 +46,20 @@ export function splitAttributes(text: string): { shown: Record<string, unknown>;
   return { shown, mark };
 }
 
-/** Our id out of the attributes of a message at Twilio, or null when it did not come through us. */
-export function messageIdOf(attributes: string): string | null {
-  const { mark } = splitAttributes(attributes);
-  const id = (mark as { id?: unknown } | null | undefined)?.id;
-  return typeof id === 'string' ? id : null;
+/**
+ * Our id out of the attributes of a message at Twilio, or null when it did not come through us: who forwards a message of
+ * the system may send its attributes with it.
+ */
+export function messageIdOf({
+  attributes,
+  author,
+}: {
+  attributes: string;
+  author: string | null;
+}): string | null {
+  const { id, type } = (splitAttributes(attributes).mark ?? {}) as { id?: unknown; type?: unknown };
+  const isForwarded = type === 'system' && author !== 'system';
+  return typeof id === 'string' && !isForwarded ? id : null;
 }
 
 function parse(text: string): unknown {

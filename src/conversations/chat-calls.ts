@@ -103,15 +103,26 @@ export class ChatCalls {
     conversationSid: string,
     participant: ParticipantEntity,
   ): Promise<void> {
-    if (participant.twilioSid !== null) {
-      await this.gateway
-        .removeParticipant(at, conversationSid, participant.twilioSid)
+    const { twilioSid } = participant;
+    if (twilioSid !== null) {
+      const wasIn = await this.gateway
+        .removeParticipant(at, conversationSid, twilioSid)
         .catch((error: unknown) => {
           if (isFinal(error)) work.change(participant, { state: 'joined' });
           return refuse(error, participant);
         });
+      if (!wasIn) await this.assertOut(at, conversationSid, twilioSid);
     }
     work.change(participant, { state: 'removed' });
+  }
+
+  /** Whom Twilio did not find is out when it finds the conversation, and him not, or when the conversation is gone. */
+  private async assertOut(at: At, conversationSid: string, sid: string): Promise<void> {
+    const isOut = (await this.gateway.findConversation(at, conversationSid))
+      ? (await this.gateway.findParticipant(at, conversationSid, sid)) === null
+      : await this.isGone(at, conversationSid);
+    if (!isOut)
+      throw new TwilioError({ kind: 'conflict', status: 404, message: `${sid} was not found, and is there` });
   }
 
   /** Has the message in the conversation, once; it wakes an inactive one. Null when it has been recorded before. */

@@ -177,11 +177,11 @@ export class TwilioGateway extends DirectoryGateway implements OnApplicationShut
     return this.calls.write(at, async () => toParticipant(await participant.update({ roleSid, attributes })));
   }
 
-  /** Takes somebody out of a conversation; his messages stay. */
-  async removeParticipant(at: At, conversationSid: string, sid: string): Promise<void> {
+  /** Takes somebody out of a conversation; his messages stay. False when Twilio did not find him. */
+  async removeParticipant(at: At, conversationSid: string, sid: string): Promise<boolean> {
     const conversation = this.service(at).conversations(sidParameter('CH', conversationSid));
     const participant = conversation.participants(sidParameter('MB', sid));
-    return this.calls.remove(at, () => participant.remove());
+    return this.calls.removeIfThere(at, () => participant.remove());
   }
 
   /** Posts a message. It has no key: a second call posts it twice. Wakes an inactive conversation. */

@@ -94,10 +94,17 @@ export class UpstreamCalls {
 
   /** A removal; one of something that is not there is done. */
   async remove(sending: Sending, send: () => Promise<unknown>): Promise<void> {
+    await this.removeIfThere(sending, send);
+  }
+
+  /** The same; false when Twilio did not find it. */
+  async removeIfThere(sending: Sending, send: () => Promise<unknown>): Promise<boolean> {
     try {
       await this.write(sending, send);
+      return true;
     } catch (error) {
       if (!isMissing(error)) throw error;
+      return false;
     }
   }
 

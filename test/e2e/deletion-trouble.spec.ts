@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { unique, useApp } from '../support/app.js';
-import { provision, supportChat, type Chat } from '../support/chats.js';
+import { contentsOf, provision, supportChat, type Chat } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
 import { FAULTS } from '../support/faults.js';
 import { expectProblem } from '../support/problems.js';
@@ -130,6 +130,16 @@ describe('A conversation that Twilio does not find for a moment, and that is the
     await running.sandbox.fault({ method: 'GET', path: '/Services/IS[0-9a-f]+$', nth: 2 }, MISSING);
     await staysThroughAll(chat);
     await running.sandbox.clearFaults();
+  });
+
+  it.each([1, 2, 3, 4])('is left by whoever is to leave, with %i calls that find nothing', async (times) => {
+    const chat = await provision(running.api);
+    await running.sandbox.fault({ path: '/Services/IS', times }, MISSING);
+    await running.api.delete(`${chat.path}/participants/${chat.bob.id}`, 204);
+    await running.sandbox.clearFaults();
+    const { participants } = await contentsOf(running.sandbox, chat.twilioSid);
+    expect(participants.map(({ sid }) => sid)).toEqual([chat.ada.twilioSid]);
+    expect((await running.api.get(chat.path, 200)).body.state).toBe('active');
   });
 
   it('keeps whoever is in it', async () => {

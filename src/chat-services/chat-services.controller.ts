@@ -1,7 +1,14 @@
 import { Body, Controller, Get, Param, Patch, Post, Query, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
-import { ApiCommand, ApiExamples, ApiFailures, ApiIfMatch, pageOf } from '../common/http/api-docs.js';
+import {
+  ApiCommand,
+  ApiExamples,
+  ApiFailures,
+  ApiIfMatch,
+  pageOf,
+  READ_THROUGH_FAILURES,
+} from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { AnswersEtag, IfMatchOf, withEtag } from '../common/http/etag.js';
 import { PageQuery, type Page } from '../common/http/page.js';
@@ -38,9 +45,7 @@ export class ChatServicesController {
     'idempotency_in_progress',
     'idempotency_key_reused',
     'upstream_refused',
-    'upstream_auth_failed',
-    'upstream_unavailable',
-    'upstream_timeout',
+    ...READ_THROUGH_FAILURES,
   )
   create(
     @CommandOf() command: Command,

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../common/errors/error-catalog.js';
+import { READ_THROUGH_FAILURES } from '../common/http/api-docs.js';
 
 export const GOES_ON =
   'Not finished in time: the resource as it is. The work goes on; `Location` says where to look.';
@@ -17,9 +18,6 @@ export const COMMAND_FAILURES: ErrorCode[] = [
   'unsupported_media_type',
   'upstream_refused',
   'upstream_auth_failed',
-  'upstream_unavailable',
-  'upstream_rate_limited',
-  'upstream_timeout',
 ];
 
 /** And one that takes an Idempotency-Key. */
@@ -31,12 +29,8 @@ export const KEYED_FAILURES: ErrorCode[] = [
 
 /** What a reading that goes through to Twilio can be answered with. */
 export const READ_FAILURES: ErrorCode[] = [
-  'validation_failed',
   'missing_scope',
   'not_found',
   'uri_too_long',
-  'upstream_auth_failed',
-  'upstream_unavailable',
-  'upstream_rate_limited',
-  'upstream_timeout',
+  ...READ_THROUGH_FAILURES,
 ];

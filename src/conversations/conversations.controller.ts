@@ -14,7 +14,14 @@ import {
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
-import { ApiCommand, ApiExamples, ApiFailures, ApiIfMatch, pageOf } from '../common/http/api-docs.js';
+import {
+  ApiCommand,
+  ApiExamples,
+  ApiFailures,
+  ApiIfMatch,
+  pageOf,
+  READ_THROUGH_FAILURES,
+} from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { AnswersEtag, IfMatchOf, withEtag } from '../common/http/etag.js';
 import type { Page } from '../common/http/page.js';
@@ -43,10 +50,7 @@ const PROVISION_FAILURES: ErrorCode[] = [
   'payload_too_large',
   'unsupported_media_type',
   'provisioning_failed',
-  'upstream_auth_failed',
-  'upstream_unavailable',
-  'upstream_rate_limited',
-  'upstream_timeout',
+  ...READ_THROUGH_FAILURES,
 ];
 
 const PROVISION_EXAMPLES = {
@@ -255,6 +259,7 @@ export class ConversationsController {
     'identity_conversation_limit',
     'identity_kind_mismatch',
     'address_in_use',
+    ...READ_THROUGH_FAILURES,
     ...KEYED_FAILURES,
   )
   transfer(
@@ -279,7 +284,7 @@ export class ConversationsController {
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 200, type: ConversationResponse, description: 'Nothing is left to do.' })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
-  @ApiFailures('missing_scope', 'not_found', 'uri_too_long')
+  @ApiFailures('missing_scope', 'not_found', 'uri_too_long', 'upstream_auth_failed')
   reconcile(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

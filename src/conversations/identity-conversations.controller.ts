@@ -1,7 +1,7 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
-import { ApiFailures, pageOf } from '../common/http/api-docs.js';
+import { ApiFailures, pageOf, READ_THROUGH_FAILURES } from '../common/http/api-docs.js';
 import type { Page } from '../common/http/page.js';
 import { ConversationResponse, ListConversationsOfIdentityQuery } from './conversation.dto.js';
 import { ConversationList } from './conversation-list.js';
@@ -20,15 +20,7 @@ export class IdentityConversationsController {
     description: 'By browser or by an address that is linked to the person.',
   })
   @ApiResponse({ status: 200, type: pageOf(ConversationResponse) })
-  @ApiFailures(
-    'validation_failed',
-    'missing_scope',
-    'not_found',
-    'upstream_auth_failed',
-    'upstream_unavailable',
-    'upstream_rate_limited',
-    'upstream_timeout',
-  )
+  @ApiFailures('validation_failed', 'missing_scope', 'not_found', ...READ_THROUGH_FAILURES)
   list(
     @CallerOf() caller: Caller,
     @Param('identity') identity: string,

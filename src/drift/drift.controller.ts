@@ -1,21 +1,14 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
-import { ApiCommand, ApiExamples, ApiFailures } from '../common/http/api-docs.js';
+import { ApiCommand, ApiExamples, ApiFailures, READ_THROUGH_FAILURES } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { PageQuery } from '../common/http/page.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
 import { DriftPageResponse, DriftRepairPageResponse, RepairDriftDto } from './drift.dto.js';
 import { DriftService } from './drift.service.js';
 
-const FAILURES: ErrorCode[] = [
-  'validation_failed',
-  'missing_scope',
-  'upstream_auth_failed',
-  'upstream_unavailable',
-  'upstream_rate_limited',
-  'upstream_timeout',
-];
+const FAILURES: ErrorCode[] = ['validation_failed', 'missing_scope', ...READ_THROUGH_FAILURES];
 
 @ApiTags('Reconciliation')
 @ApiBearerAuth()

@@ -8,6 +8,7 @@ import {
   ApiIdempotent,
   ApiIfMatch,
   pageOf,
+  READ_THROUGH_FAILURES,
 } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { AnswersEtag, IfMatchOf, withEtag } from '../common/http/etag.js';
@@ -62,10 +63,7 @@ export class IdentitiesController {
     'answer_erased',
     'idempotency_key_reused',
     'upstream_refused',
-    'upstream_auth_failed',
-    'upstream_unavailable',
-    'upstream_rate_limited',
-    'upstream_timeout',
+    ...READ_THROUGH_FAILURES,
   )
   create(
     @CommandOf() command: Command,
@@ -125,14 +123,7 @@ export class IdentitiesController {
     description: 'One that was erased is there without name and `externalId`.',
   })
   @ApiResponse({ status: 200, type: IdentityResponse })
-  @ApiFailures(
-    'missing_scope',
-    'not_found',
-    'upstream_auth_failed',
-    'upstream_unavailable',
-    'upstream_rate_limited',
-    'upstream_timeout',
-  )
+  @ApiFailures('missing_scope', 'not_found', ...READ_THROUGH_FAILURES)
   async get(@CallerOf() caller: Caller, @Param('identity') identity: string): Promise<Reply> {
     return withEtag(await this.identities.get(caller, identity));
   }
@@ -147,7 +138,14 @@ export class IdentitiesController {
   @ApiIfMatch()
   @ApiExamples(UpdateIdentityDto, { rename: { displayName: 'Robert' }, clear: { attributes: null } })
   @ApiResponse({ status: 200, type: IdentityResponse })
-  @ApiFailures('validation_failed', 'missing_scope', 'identity_suspended', 'not_found', 'precondition_failed')
+  @ApiFailures(
+    'validation_failed',
+    'missing_scope',
+    'identity_suspended',
+    'not_found',
+    'precondition_failed',
+    ...READ_THROUGH_FAILURES,
+  )
   async update(
     @CallerOf() caller: Caller,
     @Param('identity') identity: string,
@@ -177,10 +175,7 @@ export class IdentitiesController {
     'not_found',
     'uri_too_long',
     'upstream_refused',
-    'upstream_auth_failed',
-    'upstream_unavailable',
-    'upstream_rate_limited',
-    'upstream_timeout',
+    ...READ_THROUGH_FAILURES,
   )
   assignServiceRole(
     @CommandOf() command: Command,

@@ -19,7 +19,8 @@ command waits up to 10 seconds for the final answer, or as long as \`Prefer: wai
 \`Idempotency-Key\`, or by the natural key of what it makes.
 
 **Failures.** Every failure is an RFC 9457 problem document with a \`code\` that keeps its meaning. Beside those that stand
-with each operation, any of them may be \`408\` \`request_timeout\` or \`431\` \`headers_too_large\`.
+with each operation, any of them may be \`400\` \`malformed_request\` (not HTTP), \`408\` \`request_timeout\` or \`431\`
+\`headers_too_large\`.
 
 **Lists** are pages, in an order that is stable while things are made: pass \`nextCursor\` as \`cursor\`, until it is null.
 

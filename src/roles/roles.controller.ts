@@ -13,7 +13,13 @@ import {
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
-import { ApiCommand, ApiExamples, ApiFailures, pageOf } from '../common/http/api-docs.js';
+import {
+  ApiCommand,
+  ApiExamples,
+  ApiFailures,
+  pageOf,
+  READ_THROUGH_FAILURES,
+} from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { RefuseIfMatch } from '../common/http/etag.js';
 import { PageQuery, type Page } from '../common/http/page.js';
@@ -24,15 +30,23 @@ import { CreateRoleDto, RoleDriftResponse, RoleResponse, UpdateRoleDto } from '.
 
 const GOES_ON = 'Not finished in time; it goes on.';
 
-const READ_FAILURES: ErrorCode[] = [
+const READ_FAILURES: ErrorCode[] = ['validation_failed', ...READ_THROUGH_FAILURES];
+
+const COMMAND_FAILURES: ErrorCode[] = [
   'validation_failed',
+  'missing_scope',
+  'upstream_refused',
   'upstream_auth_failed',
-  'upstream_unavailable',
-  'upstream_rate_limited',
-  'upstream_timeout',
 ];
 
-const COMMAND_FAILURES: ErrorCode[] = [...READ_FAILURES, 'missing_scope', 'upstream_refused'];
+/** Of one that is there: it is read first. */
+const CHANGE_FAILURES: ErrorCode[] = [
+  ...COMMAND_FAILURES,
+  ...READ_THROUGH_FAILURES,
+  'not_found',
+  'uri_too_long',
+  'role_is_preset',
+];
 
 const KEYED_FAILURES: ErrorCode[] = ['idempotency_in_progress', 'idempotency_key_reused'];
 
@@ -142,7 +156,7 @@ export class RolesController {
   @ApiExamples(UpdateRoleDto, { fewer: { permissions: ['sendMessage'] } })
   @ApiResponse({ status: 200, type: RoleResponse })
   @ApiResponse({ status: 202, type: RoleResponse, description: GOES_ON })
-  @ApiFailures(...COMMAND_FAILURES, 'not_found', 'uri_too_long', 'role_is_preset')
+  @ApiFailures(...CHANGE_FAILURES)
   update(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
@@ -164,7 +178,7 @@ export class RolesController {
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 204 })
   @ApiResponse({ status: 202, type: RoleResponse, description: GOES_ON })
-  @ApiFailures(...COMMAND_FAILURES, 'not_found', 'uri_too_long', 'role_is_preset')
+  @ApiFailures(...CHANGE_FAILURES)
   remove(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

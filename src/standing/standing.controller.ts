@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
-import { ApiCommand, ApiExamples, ApiFailures } from '../common/http/api-docs.js';
+import { ApiCommand, ApiExamples, ApiFailures, READ_THROUGH_FAILURES } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { AnswersEtag } from '../common/http/etag.js';
 import type { Reply } from '../common/http/reply.js';
@@ -22,10 +22,7 @@ const FAILURES: ErrorCode[] = [
   'uri_too_long',
   'unsupported_media_type',
   'idempotency_key_reused',
-  'upstream_auth_failed',
-  'upstream_unavailable',
-  'upstream_rate_limited',
-  'upstream_timeout',
+  ...READ_THROUGH_FAILURES,
 ];
 
 @ApiTags('Identities')

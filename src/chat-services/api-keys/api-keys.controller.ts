@@ -34,7 +34,13 @@ export class ApiKeysController {
     },
   })
   @ApiResponse({ status: 201, type: ApiKeyResponse })
-  @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'idempotency_key_reused')
+  @ApiFailures(
+    'validation_failed',
+    'missing_scope',
+    'not_found',
+    'idempotency_in_progress',
+    'idempotency_key_reused',
+  )
   create(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

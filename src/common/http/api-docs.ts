@@ -55,6 +55,14 @@ export class ProblemSchema {
 /** Failures that any authenticated route can answer. */
 const EVERYWHERE: ErrorCode[] = ['unauthorized', 'rate_limited', 'internal_error', 'unavailable'];
 
+/** What is read through to Twilio while the caller waits for just that; a wish that is written meets all but the first by going on. */
+export const READ_THROUGH_FAILURES: ErrorCode[] = [
+  'upstream_auth_failed',
+  'upstream_unavailable',
+  'upstream_rate_limited',
+  'upstream_timeout',
+];
+
 /** Documents the failures of a route: one response a status, with the codes that can stand in it. */
 export function ApiFailures(...codes: ErrorCode[]): MethodDecorator & ClassDecorator {
   const byStatus = new Map<number, ErrorCode[]>();

@@ -12,7 +12,13 @@ import {
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
-import { ApiCommand, ApiExamples, ApiFailures, pageOf } from '../../common/http/api-docs.js';
+import {
+  ApiCommand,
+  ApiExamples,
+  ApiFailures,
+  pageOf,
+  READ_THROUGH_FAILURES,
+} from '../../common/http/api-docs.js';
 import { CommandOf, type Command } from '../../common/http/command.js';
 import { RefuseIfMatch } from '../../common/http/etag.js';
 import type { Page } from '../../common/http/page.js';
@@ -72,6 +78,7 @@ export class MessagesController {
     'role_forbids',
     'identity_suspended',
     'participant_not_found',
+    ...READ_THROUGH_FAILURES,
     ...KEYED_FAILURES,
   )
   sendAs(
@@ -91,7 +98,7 @@ export class MessagesController {
     description: 'Also what was said without Convoke: those messages have no `id`.',
   })
   @ApiResponse({ status: 200, type: pageOf(MessageResponse) })
-  @ApiFailures(...READ_FAILURES)
+  @ApiFailures('validation_failed', ...READ_FAILURES)
   list(
     @CallerOf() caller: Caller,
     @Param('conversation') conversation: string,
@@ -131,7 +138,7 @@ export class MessagesController {
   })
   @ApiResponse({ status: 200, type: MessageResponse })
   @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
-  @ApiFailures(...COMMAND_FAILURES, 'role_forbids', 'participant_not_found')
+  @ApiFailures(...COMMAND_FAILURES, 'role_forbids', 'participant_not_found', ...READ_THROUGH_FAILURES)
   update(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
@@ -154,7 +161,7 @@ export class MessagesController {
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 204 })
   @ApiResponse({ status: 202, type: MessageResponse, description: GOES_ON })
-  @ApiFailures(...COMMAND_FAILURES, 'role_forbids', 'participant_not_found')
+  @ApiFailures(...COMMAND_FAILURES, 'role_forbids', 'participant_not_found', ...READ_THROUGH_FAILURES)
   remove(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

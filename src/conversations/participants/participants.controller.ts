@@ -12,7 +12,14 @@ import {
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
-import { ApiCommand, ApiExamples, ApiFailures, ApiIfMatch, pageOf } from '../../common/http/api-docs.js';
+import {
+  ApiCommand,
+  ApiExamples,
+  ApiFailures,
+  ApiIfMatch,
+  pageOf,
+  READ_THROUGH_FAILURES,
+} from '../../common/http/api-docs.js';
 import { CommandOf, type Command } from '../../common/http/command.js';
 import { AnswersEtag, IfMatchOf, withEtag } from '../../common/http/etag.js';
 import { PageQuery, type Page } from '../../common/http/page.js';
@@ -54,6 +61,7 @@ export class ParticipantsController {
     'identity_conversation_limit',
     'identity_kind_mismatch',
     'address_in_use',
+    ...READ_THROUGH_FAILURES,
     ...KEYED_FAILURES,
   )
   add(
@@ -112,7 +120,7 @@ export class ParticipantsController {
   @ApiExamples(UpdateParticipantDto, { promote: { role: 'supervisor', attributes: { shift: 'night' } } })
   @ApiResponse({ status: 200, type: ParticipantResponse })
   @ApiResponse({ status: 202, type: ParticipantResponse, description: GOES_ON })
-  @ApiFailures(...COMMAND_FAILURES, 'participant_not_found', 'precondition_failed')
+  @ApiFailures(...COMMAND_FAILURES, 'participant_not_found', 'precondition_failed', ...READ_THROUGH_FAILURES)
   update(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

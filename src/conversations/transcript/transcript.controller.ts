@@ -38,7 +38,7 @@ export class TranscriptController {
       'text/html': { schema: { type: 'string' } },
     },
   })
-  @ApiFailures(...READ_FAILURES)
+  @ApiFailures('validation_failed', ...READ_FAILURES)
   write(
     @CallerOf() caller: Caller,
     @Param('conversation') conversation: string,

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
-import { ApiFailures, pageOf } from '../../common/http/api-docs.js';
+import { ApiFailures, pageOf, READ_THROUGH_FAILURES } from '../../common/http/api-docs.js';
 import type { Page } from '../../common/http/page.js';
 import { ListSessionsQuery, TokenSessionResponse } from './session.dto.js';
 import { SessionsService } from './sessions.service.js';
@@ -22,7 +22,7 @@ export class SessionsController {
       'Sessions are made by `POST /v1/tokens` and `POST /v1/tokens/exchange` where they ask for one.',
   })
   @ApiResponse({ status: 200, type: pageOf(TokenSessionResponse) })
-  @ApiFailures('validation_failed', 'missing_scope', 'not_found')
+  @ApiFailures('validation_failed', 'missing_scope', 'not_found', ...READ_THROUGH_FAILURES)
   list(
     @CallerOf() caller: Caller,
     @Param('identity') identity: string,
@@ -40,7 +40,7 @@ export class SessionsController {
     description: 'Nothing is refreshed any more; an access token that is out lives to its expiry.',
   })
   @ApiResponse({ status: 204 })
-  @ApiFailures('missing_scope', 'not_found')
+  @ApiFailures('missing_scope', 'not_found', ...READ_THROUGH_FAILURES)
   revokeAll(@CallerOf() caller: Caller, @Param('identity') identity: string): Promise<void> {
     return this.sessions.revokeAll(caller, identity);
   }

@@ -4,7 +4,7 @@ import { isUuid } from '../../src/common/validation/text.js';
 import type { ApiClient } from '../support/api-client.js';
 import { unique, useApp } from '../support/app.js';
 import { bodyCases, OWN_NAMES } from '../support/foreign-bodies.js';
-import { routesOf, type OpenApiDocument, type Route } from '../support/openapi.js';
+import { exampleBody, routesOf, type OpenApiDocument, type Route } from '../support/openapi.js';
 import { NOBODYS_ID } from '../support/routes.js';
 import { marksOf, namesOn, newSide, type Side } from '../support/two-services.js';
 
@@ -67,12 +67,6 @@ function foreignPaths(path: string): string[] {
   return filled.filter((one) => one.foreign).map((one) => one.path);
 }
 
-/** A body of the documented form, so that nothing but the names in the path is wrong. */
-function bodyFor({ operation }: Route): object | undefined {
-  const { examples = {} } = operation.requestBody?.content['application/json'] ?? {};
-  return Object.values(examples)[0]?.value;
-}
-
 /** Their parameter is the caller's own name of a thing: with it, each service has its own. */
 const NATURAL = [
   'put /v1/conversations/by-ref/{externalRef}',
@@ -90,7 +84,7 @@ describe('a path that names something of another chat service', () => {
     let tried = 0;
     for (const route of byPath()) {
       for (const path of foreignPaths(route.path)) {
-        const answer = await send(ours.admin, route.method, path, bodyFor(route));
+        const answer = await send(ours.admin, route.method, path, exampleBody(route));
         expect(answer.status, `${route.method} ${path}: ${answer.text}`).toBe(404);
         expectNothingOf(theirs, answer, `${route.method} ${path}`);
         tried += 1;
@@ -102,7 +96,7 @@ describe('a path that names something of another chat service', () => {
   it('404 for an operator too, but for chat services and API keys', async () => {
     for (const route of byPath().filter((one) => !isOperators(one))) {
       for (const path of foreignPaths(route.path)) {
-        const answer = await send(ours.operator, route.method, path, bodyFor(route));
+        const answer = await send(ours.operator, route.method, path, exampleBody(route));
         expect(answer.status, `${route.method} ${path}: ${answer.text}`).toBe(404);
       }
     }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 
@@ -13,7 +14,11 @@ export interface Operation {
   };
   responses: Record<
     string,
-    { description: string; headers?: object; content?: Record<string, { schema: object }> }
+    {
+      description: string;
+      headers?: object;
+      content?: Record<string, { schema: object; examples?: Record<string, object> }>;
+    }
   >;
 }
 
@@ -34,6 +39,27 @@ export function routesOf(document: OpenApiDocument): Route[] {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ method, path, operation })),
   );
+}
+
+/** Every route that `docs/openapi.json` describes, which `npm run check` holds equal to what the service is. */
+export const DOCUMENTED: readonly Route[] = routesOf(
+  JSON.parse(readFileSync('docs/openapi.json', 'utf8')) as OpenApiDocument,
+);
+
+/** The codes of the failures that an operation documents. */
+export function codesOf({ operation }: Route): string[] {
+  return Object.values(operation.responses).flatMap(({ content }) =>
+    Object.keys(content?.['application/problem+json']?.examples ?? {}),
+  );
+}
+
+export const hasHeader = ({ operation }: Route, name: string): boolean =>
+  (operation.parameters ?? []).some((one) => one.in === 'header' && one.name === name);
+
+/** A body of the documented form. */
+export function exampleBody({ operation }: Route): object | undefined {
+  const [content] = Object.values(operation.requestBody?.content ?? {});
+  return Object.values(content?.examples ?? {})[0]?.value;
 }
 
 /** Checks values against the document's schemas; a field that no schema knows is wrong as well. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { SCOPES } from '../../src/access/scopes.js';
 import type { ApiKeyResponse } from '../../src/chat-services/api-keys/api-key.dto.js';
@@ -57,6 +58,26 @@ describe('POST /v1/api-keys', () => {
     const wishes = await running.sql('select * from wishes');
     expect(JSON.stringify(wishes)).toContain(id);
     expect(JSON.stringify(wishes)).not.toContain(secret);
+  });
+
+  it('422: the same Idempotency-Key with another body; 409 while the first is being written', async () => {
+    const headers = { 'idempotency-key': unique('k') };
+    await running.api.post(path, wanted(), 201, { headers });
+    expectProblem(await running.api.post(path, wanted(), 422, { headers }), 'idempotency_key_reused');
+    const blocker = new Client({ connectionString: running.database.url });
+    await blocker.connect();
+    try {
+      await blocker.query('begin');
+      await blocker.query('lock table api_keys in exclusive mode');
+      const other = { headers: { 'idempotency-key': unique('k') } };
+      const waiting = await running.api.post(path, wanted(), 409, other);
+      expectProblem(waiting, 'idempotency_in_progress');
+      expect(waiting.headers['retry-after']).toBe('1');
+      await blocker.query('rollback');
+      await running.api.post(path, wanted(), 201, other);
+    } finally {
+      await blocker.end();
+    }
   });
 
   it('201: an expiry in any offset is kept as the same moment', async () => {

@@ -1,46 +1,24 @@
 import type { Server } from 'node:http';
 import request, { type Response } from 'supertest';
 import { describe, expect, it } from 'vitest';
+import type { ErrorCode } from '../../src/common/errors/error-catalog.js';
 import { makeKey } from '../support/access.js';
 import { useApp, type TestApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
-import { NOBODYS_ID, type Method } from '../support/routes.js';
+import { codesOf, DOCUMENTED, type Route } from '../support/openapi.js';
+import { NOBODYS_ID } from '../support/routes.js';
 
 /** What every route answers before its own work begins, tried on each route whose document says so. */
-interface Operation {
-  method: Method;
-  path: string;
-  statuses: number[];
-}
-
-const METHODS: Method[] = ['get', 'post', 'put', 'patch', 'delete'];
-
-async function operations({ api }: TestApp): Promise<Operation[]> {
-  const { body } = await api.get<{ paths: Record<string, Record<string, { responses: object }>> }>(
-    '/openapi.json',
-    200,
-  );
-  return Object.entries(body.paths).flatMap(([path, item]) =>
-    METHODS.filter((method) => item[method]).map((method) => ({
-      method,
-      path,
-      statuses: Object.keys(item[method]!.responses).map(Number),
-    })),
-  );
-}
-
 const filled = (path: string, value: string): string => path.replaceAll(/\{\w+\}/g, value);
 
-/** Tries every operation that documents the status; answers those that gave another, and how many were tried. */
+/** Tries every operation that documents the code; answers those that gave another, and how many were tried. */
 async function wrong(
   running: TestApp,
   status: number,
-  code: string,
-  send: (server: Server, operation: Operation) => Promise<Response>,
+  code: ErrorCode,
+  send: (server: Server, route: Route) => Promise<Response>,
 ): Promise<{ tried: number; others: string[] }> {
-  const found = (await operations(running)).filter(
-    ({ path, statuses }) => path.startsWith('/v1/') && statuses.includes(status),
-  );
+  const found = DOCUMENTED.filter((route) => codesOf(route).includes(code));
   const others: string[] = [];
   for (const operation of found) {
     const response = await send(running.server, operation);
@@ -53,11 +31,17 @@ async function wrong(
 
 const calling =
   (key: string, value = NOBODYS_ID) =>
-  (server: Server, { method, path }: Operation) =>
-    request(server)[method](filled(path, value)).set('authorization', `Bearer ${key}`);
+  (server: Server, { method, path }: Pick<Route, 'method' | 'path'>) =>
+    request(server)[method as 'get'](filled(path, value)).set('authorization', `Bearer ${key}`);
 
 describe('every route whose document says so', () => {
   const running = useApp({ RATE_LIMIT_PER_MINUTE: '0' });
+
+  it('400: refuses a path whose encoding is broken', async () => {
+    const { tried, others } = await wrong(running, 400, 'malformed_request', calling(running.api.key, '%zz'));
+    expect(others).toEqual([]);
+    expect(tried).toBeGreaterThan(20);
+  });
 
   it('413: refuses a body over 1 MiB', async () => {
     const send = calling(running.api.key);
@@ -99,7 +83,7 @@ describe('every route, with too many requests', () => {
     await eventually(async () => {
       for (const path of ['/v1/conversations', '/v1/tokens/refresh']) {
         const method = path.endsWith('refresh') ? 'post' : 'get';
-        const { status } = await exhausted(running.server, { method, path, statuses: [] });
+        const { status } = await exhausted(running.server, { method, path });
         expect(status).toBe(429);
       }
     });

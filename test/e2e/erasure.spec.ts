@@ -193,15 +193,35 @@ describe('POST /v1/identities/{identity}/erase', () => {
     const made = { kind: 'agent', externalId: unique('agent') };
     const { body: chat } = await running.api.post('/v1/conversations', body, 201, { headers });
     const { body: known } = await running.api.post('/v1/identities', made, 201, { headers });
+    const standing = `/v1/identities/${known.id}`;
+    for (const what of ['suspend', 'reinstate'])
+      await running.api.post(`${standing}/${what}`, undefined, 200, { headers });
     await erase(chat.participants[0].identity.id);
     await erase(known.id);
     const before = await running.sandbox.state();
     for (const [path, sent] of [
       ['/v1/conversations', body],
       ['/v1/identities', made],
+      [`${standing}/suspend`, undefined],
+      [`${standing}/reinstate`, undefined],
     ] as const)
       expectProblem(await running.api.post(path, sent, 410, { headers }), 'answer_erased');
     expect(await running.sandbox.state()).toEqual(before);
+  });
+
+  it('410 answer_erased for a repeat of the erasure itself, once the nameless identity is deleted', async () => {
+    const { body: known } = await running.api.post(
+      '/v1/identities',
+      { kind: 'agent', externalId: unique('agent') },
+      201,
+    );
+    const headers = { 'idempotency-key': randomUUID() };
+    await erase(known.id, 'keep', { headers });
+    await running.api.delete(`/v1/identities/${known.id}`, 204);
+    const again = running.api.post(`/v1/identities/${known.id}/erase`, { messages: 'keep' }, 410, {
+      headers,
+    });
+    expectProblem(await again, 'answer_erased');
   });
 
   it('does not blank what was answered to others in the same conversation', async () => {

@@ -86,6 +86,16 @@ describe('PATCH /v1/conversations/{conversation}/participants/{participant}', ()
     expect(body).toEqual({ ...sms, attributes: { a: 1 } });
   });
 
+  it('422: what Twilio refuses stays as it was', async () => {
+    const chat = await provision(running.api);
+    const path = participantPath(chat, chat.bob);
+    const fault = { type: 'status', status: 400, code: 50504 };
+    await running.sandbox.fault({ method: 'POST', path: '/Participants/MB' }, fault);
+    const refused = await running.api.patch(path, { role: 'agent' }, 422);
+    expect(expectProblem(refused, 'upstream_refused')).toMatchObject({ twilio: { code: 50504 } });
+    expect((await running.api.get(path, 200)).body).toEqual(chat.bob);
+  });
+
   it('404: whom somebody else has taken out at Twilio has left', async () => {
     const chat = await provision(running.api);
     await running.sandbox.write(

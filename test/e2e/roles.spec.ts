@@ -447,6 +447,7 @@ describe('GET /v1/roles/drift and POST /v1/roles/repair', () => {
 
   it('400: If-Match; 403: repair asks for roles:write', async () => {
     const headers = { 'if-match': '*' };
+    expectInvalid(await running.api.get(`${path}/drift`, 400, { headers }), 'If-Match');
     expectInvalid(await running.api.post(`${path}/repair`, {}, 400, { headers }), 'If-Match');
     const reader = await callerWith(running.api, 'conversations:write');
     expectProblem(await reader.post(`${path}/repair`, {}, 403), 'missing_scope');

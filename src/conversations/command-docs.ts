@@ -4,13 +4,12 @@ import { READ_THROUGH_FAILURES } from '../common/http/api-docs.js';
 export const GOES_ON =
   'Not finished in time: the resource as it is. The work goes on; `Location` says where to look.';
 
-/** What every command on a conversation that stands can be answered with. */
-export const COMMAND_FAILURES: ErrorCode[] = [
+/** What a command on a conversation can be answered with, closed as it may be. */
+export const ANY_STATE_FAILURES: ErrorCode[] = [
   'validation_failed',
   'malformed_json',
   'missing_scope',
   'not_found',
-  'conversation_closed',
   'conversation_deleted',
   'conversation_failed',
   'payload_too_large',
@@ -19,6 +18,9 @@ export const COMMAND_FAILURES: ErrorCode[] = [
   'upstream_refused',
   'upstream_auth_failed',
 ];
+
+/** And one on a conversation that has to be open. */
+export const COMMAND_FAILURES: ErrorCode[] = [...ANY_STATE_FAILURES, 'conversation_closed'];
 
 /** And one that takes an Idempotency-Key. */
 export const KEYED_FAILURES: ErrorCode[] = [

@@ -31,7 +31,7 @@ import {
   ListConversationsQuery,
   ProvisionConversationDto,
 } from './conversation.dto.js';
-import { COMMAND_FAILURES, GOES_ON, KEYED_FAILURES } from './command-docs.js';
+import { ANY_STATE_FAILURES, COMMAND_FAILURES, GOES_ON, KEYED_FAILURES } from './command-docs.js';
 import { ConversationList } from './conversation-list.js';
 import { ConversationsService } from './conversations.service.js';
 import { CloseConversationDto, TransferConversationDto, UpdateConversationDto } from './lifecycle.dto.js';
@@ -222,7 +222,7 @@ export class ConversationsController {
   @ApiExamples(CloseConversationDto, { lastWord: { systemMessage: { body: 'Thank you. Good bye.' } } })
   @ApiResponse({ status: 200, type: ConversationResponse })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
-  @ApiFailures(...COMMAND_FAILURES, ...KEYED_FAILURES)
+  @ApiFailures(...ANY_STATE_FAILURES, ...KEYED_FAILURES)
   close(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

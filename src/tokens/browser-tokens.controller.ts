@@ -42,7 +42,6 @@ export class BrowserTokensController {
     'not_found',
     'participant_not_found',
     'conversation_closed',
-    'conversation_failed',
     'rate_limited',
   )
   refresh(@Body() { refreshToken }: RefreshTokenDto, @LogFactsOf() log: LogFacts): Promise<TokenResponse> {

@@ -53,7 +53,7 @@ export class ImportController {
     description: 'A line for each line that is not empty, in their order.',
     content: { 'application/x-ndjson': { schema: { $ref: getSchemaPath(ImportResult) } } },
   })
-  @ApiFailures('validation_failed', 'missing_scope', 'unsupported_media_type')
+  @ApiFailures('missing_scope', 'unsupported_media_type')
   import(@CallerOf() caller: Caller, @UploadOf() upload: Upload): Reply {
     return this.imports.import(caller, upload);
   }

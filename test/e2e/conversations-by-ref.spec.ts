@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { unique, useApp } from '../support/app.js';
-import { supportChat } from '../support/chats.js';
+import { addressPair, supportChat } from '../support/chats.js';
+import { expectProblem } from '../support/problems.js';
 
 const running = useApp();
 
@@ -65,6 +66,25 @@ describe('PUT /v1/conversations/by-ref/{externalRef}', () => {
       expect(waited).toMatchObject({ id: accepted.id, state: 'active' });
     } finally {
       await running.sandbox.clearFaults();
+    }
+  });
+
+  it('403 and 409: whom a conversation cannot take keeps this one from being made', async () => {
+    const known = { kind: 'customer', externalId: unique('cust') };
+    const suspended = { kind: 'customer', externalId: unique('cust') };
+    await running.api.post('/v1/identities', known, 201);
+    const { body: person } = await running.api.post('/v1/identities', suspended, 201);
+    await running.api.post(`/v1/identities/${person.id}/suspend`, undefined, 200);
+    const held = addressPair();
+    await running.api.post('/v1/conversations', { participants: [held] }, 201);
+    for (const [participant, status, code] of [
+      [suspended, 403, 'identity_suspended'],
+      [{ ...known, kind: 'agent' }, 409, 'identity_kind_mismatch'],
+      [held, 409, 'address_in_use'],
+    ] as const) {
+      const path = `/v1/conversations/by-ref/${unique('case')}`;
+      expectProblem(await running.api.put(path, { participants: [participant] }, status), code);
+      await running.api.put(path, withoutRef().body, 201);
     }
   });
 

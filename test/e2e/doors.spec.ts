@@ -5,7 +5,8 @@ import type { ErrorCode } from '../../src/common/errors/error-catalog.js';
 import { makeKey } from '../support/access.js';
 import { useApp, type TestApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
-import { codesOf, DOCUMENTED, type Route } from '../support/openapi.js';
+import { codesOf, DOCUMENTED, exampleBody, hasHeader, type Route } from '../support/openapi.js';
+import { expectInvalid } from '../support/problems.js';
 import { NOBODYS_ID } from '../support/routes.js';
 
 /** What every route answers before its own work begins, tried on each route whose document says so. */
@@ -41,6 +42,24 @@ describe('every route whose document says so', () => {
     const { tried, others } = await wrong(running, 400, 'malformed_request', calling(running.api.key, '%zz'));
     expect(others).toEqual([]);
     expect(tried).toBeGreaterThan(20);
+  });
+
+  it('400: refuses a body that is no JSON', async () => {
+    const send = calling(running.api.key);
+    const { tried, others } = await wrong(running, 400, 'malformed_json', (server, operation) =>
+      send(server, operation).type('application/json').send('{'),
+    );
+    expect(others).toEqual([]);
+    expect(tried).toBeGreaterThan(20);
+  });
+
+  it('400: refuses an Idempotency-Key of more than 255 characters', async () => {
+    const keyed = DOCUMENTED.filter((route) => hasHeader(route, 'Idempotency-Key'));
+    expect(keyed.length).toBeGreaterThan(10);
+    for (const route of keyed) {
+      const call = calling(running.api.key)(running.server, route).set('idempotency-key', 'k'.repeat(256));
+      expectInvalid(await call.send(exampleBody(route) ?? {}), 'Idempotency-Key');
+    }
   });
 
   it('413: refuses a body over 1 MiB', async () => {

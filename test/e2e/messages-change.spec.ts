@@ -229,19 +229,6 @@ describe('PATCH /v1/conversations/{conversation}/messages/{message}', () => {
     await running.api.patch(path, { body: 'x'.repeat(1600) }, 200);
   });
 
-  it.each([
-    ['patch', 'POST', { body: 'refused' }],
-    ['delete', 'DELETE', undefined],
-  ] as const)('422: what Twilio refuses of a %s stays as it was', async (method, theirs, body) => {
-    const chat = await provision(running.api);
-    const { path } = await say(chat, chat.bob);
-    const fault = { type: 'status', status: 400, code: 50504 };
-    await running.sandbox.fault({ method: theirs, path: '/Messages/IM' }, fault);
-    const refused = await (body ? running.api.patch(path, body, 422) : running.api.delete(path, 422));
-    expect(expectProblem(refused, 'upstream_refused')).toMatchObject({ twilio: { code: 50504 } });
-    expect((await running.api.get(path, 200)).body).toMatchObject({ body: 'hello', state: 'sent' });
-  });
-
   it('202, and then as it was wished', async () => {
     const chat = await provision(running.api);
     const { path, twilioSid } = await say(chat, chat.bob);

@@ -194,3 +194,45 @@ describe.each(['system-messages', 'messages'])('Idempotency-Key of POST …/%s',
     expectProblem(await running.api.post(path, other, 422, { headers }), 'idempotency_key_reused');
   });
 });
+
+describe.each([
+  ['changed', 'POST', (path: string, status: number) => running.api.patch(path, { body: 'x' }, status)],
+  ['deleted', 'DELETE', (path: string, status: number) => running.api.delete(path, status)],
+] as const)('A message that is to be %s', (_, theirs, change) => {
+  const hello = async (chat: Chat) =>
+    (await running.api.post(`${chat.path}/messages`, { author: chat.bob.id, body: 'hello' }, 201)).body;
+
+  it('422: stays as it was, where Twilio refuses that', async () => {
+    const chat = await provision(running.api);
+    const said = await hello(chat);
+    const path = `${chat.path}/messages/${said.id}`;
+    const fault = { type: 'status', status: 400, code: 50504 };
+    await running.sandbox.fault({ method: theirs, path: '/Messages/IM' }, fault);
+    expect(expectProblem(await change(path, 422), 'upstream_refused')).toMatchObject({
+      twilio: { code: 50504 },
+    });
+    expect((await running.api.get(path, 200)).body).toEqual(said);
+  });
+
+  it('409: not in a conversation that failed', async () => {
+    const body = { ...supportChat(), participants: [{ address: '+15005550001' }] };
+    const { body: problem } = await running.api.post('/v1/conversations', body, 422);
+    const path = `/v1/conversations/${problem.conversation.id}`;
+    const { body: failed } = await running.api.get(path, 200);
+    expectProblem(await change(`${path}/messages/${failed.systemMessage.id}`, 409), 'conversation_failed');
+  });
+
+  it('409: nor in one that is deleted meanwhile', async () => {
+    const chat = await provision(running.api);
+    const said = await hello(chat);
+    await running.sandbox.fault({ method: theirs, path: '/Messages/IM' }, { type: 'hang', applied: false });
+    const since = await running.sandbox.last();
+    const waiting = change(`${chat.path}/messages/${said.id}`, 409);
+    await eventually(async () => {
+      const sent = await running.sandbox.requests(since);
+      expect(sent.map(({ method }) => method)).toContain(theirs);
+    });
+    await running.api.delete(chat.path, 204);
+    expectProblem(await waiting, 'conversation_deleted');
+  });
+});

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { callerWith, otherService } from '../support/access.js';
 import { unique, useApp } from '../support/app.js';
-import { addressPair, contentsOf, provision, roleAtTwilio, type Chat } from '../support/chats.js';
+import { addressPair, contentsOf, provision, roleAtTwilio, textsIn, type Chat } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
 import { expectInvalid, expectProblem } from '../support/problems.js';
 import { NOBODYS_ID } from '../support/routes.js';
@@ -168,16 +168,20 @@ describe('POST /v1/conversations/{conversation}/messages', () => {
 
   it('422: what Twilio refuses, with its code; the next one goes through', async () => {
     const chat = await provision(running.api);
-    const path = `${chat.path}/system-messages`;
-    await running.sandbox.fault(
-      { method: 'POST', path: '/Messages$' },
-      { type: 'status', status: 400, code: 50504 },
-    );
-    const response = await running.api.post(path, { body: 'refused' }, 422);
-    expect(expectProblem(response, 'upstream_refused')).toMatchObject({ twilio: { code: 50504 } });
-    await running.api.post(path, { body: 'taken' }, 201);
-    const { messages } = await contentsOf(running.sandbox, chat.twilioSid);
-    expect(messages.map(({ body }) => body).slice(1)).toEqual(['taken']);
+    const says = [
+      [`${chat.path}/system-messages`, {}],
+      [`${chat.path}/messages`, { author: chat.bob.id }],
+    ] as const;
+    for (const [path, author] of says) {
+      await running.sandbox.fault(
+        { method: 'POST', path: '/Messages$' },
+        { type: 'status', status: 400, code: 50504 },
+      );
+      const response = await running.api.post(path, { ...author, body: 'refused' }, 422);
+      expect(expectProblem(response, 'upstream_refused')).toMatchObject({ twilio: { code: 50504 } });
+      await running.api.post(path, { ...author, body: 'taken' }, 201);
+    }
+    expect(await textsIn(running, chat)).toEqual(['taken', 'taken']);
   });
 
   it('202: with Location and the message as it waits, readable by then', async () => {

@@ -39,6 +39,9 @@ it('409: who is in 1,000 open conversations comes into no further one, and Twili
   expect(problem).toMatchObject({ code: 'identity_conversation_limit' });
   expect(problem.detail).toContain('participants.0');
   await running.api.post('/v1/conversations', { participants: [{ identityId: id }] }, 409);
+  const byRef = `/v1/conversations/by-ref/${randomUUID()}`;
+  const { body: same } = await running.api.put(byRef, withAgent(externalId), 409);
+  expect(same.code).toBe('identity_conversation_limit');
   expect(await sent()).toBe(before);
   const rows = await running.sql(`select 1 from conversations where state = 'provisioning'`);
   expect(rows).toEqual([]);

@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { unique, useApp } from '../support/app.js';
 import { supportChat } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
+import { expectProblem } from '../support/problems.js';
 
 const running = useApp({ TWILIO_CALL_TIMEOUT_MS: '500', LEASE_MS: '1500' });
 
@@ -64,6 +65,14 @@ describe('POST /v1/identities with serviceRole', () => {
     const api = running.api.with(key.key as string);
     await api.post('/v1/identities', person({ serviceRole: 'service admin' }), 403);
     await api.post('/v1/identities', person(), 201);
+  });
+
+  it('422: what Twilio refuses, with its code', async () => {
+    const fault = { type: 'status', status: 400, code: 50504 };
+    await running.sandbox.fault({ method: 'POST', path: '/Users$' }, fault);
+    const body = person({ serviceRole: 'service admin' });
+    const refused = await running.api.post('/v1/identities', body, 422);
+    expect(expectProblem(refused, 'upstream_refused')).toMatchObject({ twilio: { code: 50504 } });
   });
 
   it('409: a known externalId', async () => {

@@ -79,6 +79,15 @@ describe('POST /v1/identities/{identity}/suspend', () => {
     expect(await namesIn(running, other)).toEqual(['Ada', 'Bob']);
   });
 
+  it('403: nothing is said for who has not left yet', async () => {
+    const { id, chats } = await agentIn(1);
+    await running.sandbox.fault({ method: 'DELETE', times: 1 }, { type: 'delay', ms: 500 });
+    await running.api.post(standing(id, 'suspend'), undefined, 202, { headers: { prefer: 'respond-async' } });
+    const said = { author: chats[0]!.ada.id, body: 'Wait' };
+    expectProblem(await running.api.post(`${chats[0]!.path}/messages`, said, 403), 'identity_suspended');
+    await running.api.post(standing(id, 'suspend'), undefined, 200);
+  });
+
   it('202 where it takes longer than the caller waits: suspended at once, out soon after', async () => {
     const { id, externalId, chats } = await agentIn(2);
     await running.sandbox.fault(

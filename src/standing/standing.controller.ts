@@ -44,16 +44,7 @@ export class StandingController {
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 204 })
   @ApiResponse(GOES_ON)
-  @ApiFailures(
-    'missing_scope',
-    'not_found',
-    'identity_in_use',
-    'uri_too_long',
-    'upstream_auth_failed',
-    'upstream_unavailable',
-    'upstream_rate_limited',
-    'upstream_timeout',
-  )
+  @ApiFailures('missing_scope', 'not_found', 'identity_in_use', 'uri_too_long', ...READ_THROUGH_FAILURES)
   delete(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

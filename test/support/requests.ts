@@ -11,6 +11,8 @@ export interface Stage {
   role: { twilioSid: string; friendlyName: string };
   /** Path of Bob by his `US…`, which only Twilio knows so far. */
   bob: string;
+  /** The same of Carl, who has left. */
+  carl: string;
   /** `IS…` of a chat service that has not been adopted. */
   serviceSid: string;
 }
@@ -48,6 +50,7 @@ export const READS_FIRST: Record<string, Ask> = {
   getIdentity: ({ bob }) => [bob],
   updateIdentity: ({ bob }) => [bob, { displayName: unique('Bob') }],
   assignServiceRole: ({ bob }) => [`${bob}/service-role`, { role: 'service admin' }],
+  deleteIdentity: ({ carl }) => [carl],
   suspendIdentity: ({ bob }) => [`${bob}/suspend`],
   reinstateIdentity: ({ bob }) => [`${bob}/reinstate`],
   eraseIdentity: ({ bob }) => [`${bob}/erase`, { messages: 'keep' }],
@@ -94,15 +97,21 @@ export async function newStage({ api, sandbox }: Pick<TestApp, 'api' | 'sandbox'
   const { body: role } = await api.post<Stage['role']>('/v1/roles', wanted, 201);
   const chat = await provision(api);
   const { body: mia } = await api.post<Person>(`${chat.path}/participants`, somebody(role), 201);
+  const carl = await api.post<Person>(`${chat.path}/participants`, somebody(role), 201);
+  await api.delete(`${chat.path}/participants/${carl.body.id}`, 204);
   const said = { author: chat.ada.id, body: unique('word') };
   const { body: message } = await api.post<{ id: string }>(`${chat.path}/messages`, said, 201);
-  const bob = await sandbox.twilio<{ sid: string }>(`/v1/Users/${chat.bob.identity?.twilioIdentity}`);
+  const byUser = async ({ identity }: Person): Promise<string> => {
+    const user = await sandbox.twilio<{ sid: string }>(`/v1/Users/${identity?.twilioIdentity}`);
+    return `/v1/identities/${user.sid}`;
+  };
   const service = await sandbox.write<{ sid: string }>('POST', '/v1/Services', [
     ['FriendlyName', unique('service')],
   ]);
   return {
     ...{ api, chat, mia, role, serviceSid: service.sid },
     message: `${chat.path}/messages/${message.id}`,
-    bob: `/v1/identities/${bob.sid}`,
+    bob: await byUser(chat.bob),
+    carl: await byUser(carl.body),
   };
 }

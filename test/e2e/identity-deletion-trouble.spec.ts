@@ -121,7 +121,7 @@ describe('Drift', () => {
     await running.api.delete(`/v1/identities/${who.id}`, 202, { headers: { prefer: 'respond-async' } });
     expect(await findings(running.api)).toEqual([]);
     await sandbox.clearFaults();
-    await remove(who);
+    await eventually(() => running.api.get(`/v1/identities/${who.id}`, 404), 20_000);
     expect(await whenAtRest(running.api)).toEqual([]);
     await running.api.post('/v1/drift/repair', {}, 200);
     await running.api.get(`/v1/identities/${who.id}`, 404);

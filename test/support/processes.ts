@@ -14,7 +14,7 @@ export interface Running {
 /** `npm start`, without npm: needs the built product. `PORT` may be 0. */
 export function startService(env: Record<string, string>): Promise<Running> {
   return start(
-    [...(process.env['CPU_PROF'] ? ['--cpu-prof', '--cpu-prof-dir=' + process.env['CPU_PROF']] : []), '--max-semi-space-size=32', 'dist/src/main.js'],
+    ['--max-semi-space-size=32', 'dist/src/main.js'],
     { ...env, LOG_LEVEL: 'info' },
     /Server listening at (http:[^"]+)/,
   );

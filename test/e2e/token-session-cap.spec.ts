@@ -82,6 +82,18 @@ describe('the token sessions of one person', () => {
     expect(await listed(identityId)).toHaveLength(MOST);
   });
 
+  it('go in the order in which Postgres got them, whatever the clocks by which their ids were made', async () => {
+    const identityId = await newPerson(running);
+    await insert(identityId, 'null::timestamptz');
+    await running.sql(
+      `update token_sessions set created_at = now() - interval '1 hour' where identity_id = $1`,
+      [identityId],
+    );
+    const opened = await openMany(identityId, 3);
+    for (const { session } of opened) expect((await refresh(running, session.refreshToken)).status).toBe(200);
+    expect(await listed(identityId)).toHaveLength(MOST);
+  });
+
   it('leave no more than 50 behind that are over, however many there were', async () => {
     const identityId = await newPerson(running);
     await insert(identityId, 'now()');

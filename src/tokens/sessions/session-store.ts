@@ -65,12 +65,13 @@ const INSERT = `
   from identities i where i.id = $2 and i.status = 'active'
   returning expires_at as "expiresAt", (select alive from kept) as "aliveBefore", (select total from kept) as "keptBefore"`;
 
-// The session $2 stays, whatever the clocks by which the ids of the others were made. Locked in the order of the ids.
+// The oldest by Postgres's clock: ids begin with that of the replica that made them. The session $2 stays in any case.
+// Locked in the order of the ids.
 const DISPLACE = `
   with ranked as (
-    select id, alive, row_number() over (partition by alive order by id desc) as place
+    select id, alive, row_number() over (partition by alive order by created_at desc, id desc) as place
     from (
-      select id, ended_at is null and expires_at > now() as alive
+      select id, created_at, ended_at is null and expires_at > now() as alive
       from token_sessions where identity_id = $1 and id <> $2) as others),
   dropped as (
     delete from token_sessions where id in (

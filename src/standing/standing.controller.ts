@@ -17,7 +17,6 @@ const FAILURES: ErrorCode[] = [
   'missing_scope',
   'not_found',
   'idempotency_in_progress',
-  'answer_erased',
   'payload_too_large',
   'uri_too_long',
   'unsupported_media_type',
@@ -66,7 +65,7 @@ export class StandingController {
   @ApiCommand()
   @ApiResponse({ status: 200, ...IDENTITY })
   @ApiResponse(GOES_ON)
-  @ApiFailures(...FAILURES, 'identity_suspended')
+  @ApiFailures(...FAILURES, 'answer_erased', 'identity_suspended')
   suspend(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
@@ -87,7 +86,7 @@ export class StandingController {
   @ApiCommand()
   @ApiResponse({ status: 200, ...IDENTITY })
   @ApiResponse(GOES_ON)
-  @ApiFailures(...FAILURES, 'identity_suspended')
+  @ApiFailures(...FAILURES, 'answer_erased', 'identity_suspended')
   reinstate(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,

@@ -209,21 +209,6 @@ describe('POST /v1/identities/{identity}/erase', () => {
     expect(await running.sandbox.state()).toEqual(before);
   });
 
-  it('410 answer_erased for a repeat of the erasure itself, once the nameless identity is deleted', async () => {
-    const { body: known } = await running.api.post(
-      '/v1/identities',
-      { kind: 'agent', externalId: unique('agent') },
-      201,
-    );
-    const headers = { 'idempotency-key': randomUUID() };
-    await erase(known.id, 'keep', { headers });
-    await running.api.delete(`/v1/identities/${known.id}`, 204);
-    const again = running.api.post(`/v1/identities/${known.id}/erase`, { messages: 'keep' }, 410, {
-      headers,
-    });
-    expectProblem(await again, 'answer_erased');
-  });
-
   it('does not blank what was answered to others in the same conversation', async () => {
     const chat = await provision(running.api);
     const headers = { 'idempotency-key': randomUUID() };

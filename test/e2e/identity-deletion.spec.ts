@@ -82,10 +82,12 @@ describe('DELETE /v1/identities/{identity}', () => {
 
   it('204 for who is erased: he is listed no longer, and his receipt is given again all the same', async () => {
     const { id } = await parted();
-    const { text: receipt } = await running.api.post(`${pathOf(id)}/erase`, {}, 200);
+    const key = { headers: { 'idempotency-key': randomUUID() } };
+    const erase = (options?: object) => running.api.post(`${pathOf(id)}/erase`, {}, 200, options);
+    const { text: receipt } = await erase(key);
     await running.api.delete(pathOf(id), 204);
     await running.api.get(pathOf(id), 404);
-    expect((await running.api.post(`${pathOf(id)}/erase`, {}, 200)).text).toBe(receipt);
+    for (const options of [undefined, key]) expect((await erase(options)).text).toBe(receipt);
   });
 
   it('409 identity_in_use while in an open conversation, by browser or by address; nothing is done', async () => {

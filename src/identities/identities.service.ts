@@ -44,18 +44,17 @@ export class IdentitiesService {
 
   async create(command: Command, caller: Caller, body: CreateIdentityWithRoleDto): Promise<Reply> {
     const entity = newIdentity(caller.serviceId, body);
-    if (body.serviceRole !== undefined) {
-      return this.serviceRoles.wish(command, caller, entity, body.serviceRole, async (tx) => {
-        const inserted = await tx.query('identities.insert', INSERT, insertValues(entity));
-        if (inserted.length === 0) throw await identityExists(tx, caller.serviceId, body.externalId);
-      });
-    }
+    const insert = async (tx: Queryable): Promise<void> => {
+      const inserted = await tx.query('identities.insert', INSERT, insertValues(entity));
+      if (inserted.length === 0) throw await identityExists(tx, caller.serviceId, body.externalId);
+    };
+    if (body.serviceRole !== undefined)
+      return this.serviceRoles.wish(command, caller, entity, body.serviceRole, insert);
     return this.commands.record(command, {
       serviceId: caller.serviceId,
       kind: 'create_identity',
       work: async (tx) => {
-        const inserted = await tx.query('identities.insert', INSERT, insertValues(entity));
-        if (inserted.length === 0) throw await identityExists(tx, caller.serviceId, body.externalId);
+        await insert(tx);
         const body201 = IdentityResponse.from(entity, []);
         return { status: 201, body: body201, location: `/v1/identities/${entity.id}` };
       },
@@ -75,24 +74,23 @@ export class IdentitiesService {
     }
     return this.dataSource.transaction(async (manager) => {
       const { kind } = body;
-      if (kind !== undefined && ifMatch === undefined) {
-        const fresh = newIdentity(caller.serviceId, { ...body, kind, externalId });
-        const inserted: unknown[] = await manager.query(INSERT, insertValues(fresh));
-        if (inserted.length > 0) return { identity: IdentityResponse.from(fresh, []), created: true };
-      }
-      const entity = await lock(manager, { serviceId: caller.serviceId, externalId });
-      if (!entity) {
+      // Again where somebody went between the two statements, erased or deleted.
+      for (;;) {
+        if (kind !== undefined && ifMatch === undefined) {
+          const fresh = newIdentity(caller.serviceId, { ...body, kind, externalId });
+          const inserted: unknown[] = await manager.query(INSERT, insertValues(fresh));
+          if (inserted.length > 0) return { identity: IdentityResponse.from(fresh, []), created: true };
+        }
+        const entity = await lock(manager, { serviceId: caller.serviceId, externalId });
+        if (entity) {
+          if (kind !== undefined && entity.kind !== kind) throw otherKind(entity);
+          assertChangeable(entity);
+          return { identity: await this.change(manager, entity, body, ifMatch), created: false };
+        }
         if (ifMatch !== undefined)
           throw new AppError('precondition_failed', { detail: 'It does not exist.' });
-        throw AppError.invalid('kind', 'is needed: the identity is not known yet');
+        if (kind === undefined) throw AppError.invalid('kind', 'is needed: the identity is not known yet');
       }
-      if (kind !== undefined && entity.kind !== kind) {
-        throw new AppError('identity_kind_mismatch', {
-          detail: `The identity is of the kind ${entity.kind}.`,
-        });
-      }
-      assertChangeable(entity);
-      return { identity: await this.change(manager, entity, body, ifMatch), created: false };
     });
   }
 
@@ -266,17 +264,9 @@ function newIdentity(
 }
 
 function insertValues(entity: IdentityEntity): unknown[] {
-  const { id, serviceId, kind, externalId, displayName, twilioIdentity, attributes, createdAt } = entity;
-  return [
-    id,
-    serviceId,
-    kind,
-    externalId,
-    displayName,
-    twilioIdentity,
-    JSON.stringify(attributes),
-    createdAt,
-  ];
+  const { id, serviceId, kind, externalId, displayName, twilioIdentity, createdAt } = entity;
+  const attributes = JSON.stringify(entity.attributes);
+  return [id, serviceId, kind, externalId, displayName, twilioIdentity, attributes, createdAt];
 }
 
 function lock(
@@ -297,5 +287,8 @@ async function identityExists(tx: Queryable, serviceId: string, externalId: stri
     ...(known?.deleting && { headers: { 'retry-after': '1' }, detail: 'The identity is being deleted.' }),
   });
 }
+
+const otherKind = ({ kind }: IdentityEntity): AppError =>
+  new AppError('identity_kind_mismatch', { detail: `The identity is of the kind ${kind}.` });
 
 const notFound = (): AppError => new AppError('not_found', { detail: 'There is no such identity.' });

@@ -1,10 +1,13 @@
+import { Client } from 'pg';
 import request from 'supertest';
 import { describe, expect, it } from 'vitest';
 import type { IdentityResponse } from '../../src/identities/identity.dto.js';
 import { callerWith } from '../support/access.js';
 import type { Answer } from '../support/api-client.js';
 import { unique, useApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 import { expectInvalid, expectProblem } from '../support/problems.js';
+import { waiting } from '../support/writers.js';
 
 // As few connections as may be: whoever waits for a second one while holding the first would wait for ever.
 const running = useApp({ DATABASE_POOL_SIZE: '2' });
@@ -33,6 +36,26 @@ describe('PUT /v1/identities/by-external-id/{externalId}', () => {
       expect(answer.headers['location']).toBe(`${path}/${made.body.id}`);
     }
     expect(etagOf(found)).toBe(etagOf(made));
+  });
+
+  it('201 where the externalId becomes free while it is looked up: it is made anew', async () => {
+    const { id, externalId } = await make();
+    const client = new Client({ connectionString: running.database.url });
+    await client.connect();
+    try {
+      await client.query('begin');
+      await client.query('select from identities where id = $1 for update', [id]);
+      const put = running.api.put<IdentityResponse>(at(externalId), { kind: 'customer' }, 201);
+      await eventually(async () => expect(await waiting(running)).toBe(1));
+      // As an erasure, or the end of a deletion.
+      await client.query('update identities set external_id = null where id = $1', [id]);
+      await client.query('commit');
+      const { body } = await put;
+      expect(body).toMatchObject({ externalId, kind: 'customer' });
+      expect(body.id).not.toBe(id);
+    } finally {
+      await client.end();
+    }
   });
 
   it('200: a key left out stays, null clears, attributes are replaced whole', async () => {

@@ -72,7 +72,7 @@ export async function inTurn(
 }
 
 /** Sessions that wait for a lock. Not asked in the transaction, which would be told the same each time. */
-async function waiting(running: TestApp): Promise<number> {
+export async function waiting(running: Pick<TestApp, 'sql'>): Promise<number> {
   const [row] = (await running.sql(
     `select count(*)::int as count from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock'`,

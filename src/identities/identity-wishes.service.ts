@@ -33,7 +33,10 @@ export class IdentityWishesService {
     this.kinds.set(kind, fulfil);
   }
 
-  find(kind: string): FulfilIdentityWish | undefined {
-    return this.kinds.get(kind);
+  /** Throws for a kind that this release does not know: another replica is newer, and the wish is left to it. */
+  find(kind: string): FulfilIdentityWish {
+    const fulfil = this.kinds.get(kind);
+    if (!fulfil) throw new Error(`Nobody here fulfils wishes of the kind ${kind}.`);
+    return fulfil;
   }
 }

@@ -17,7 +17,7 @@ import type { At, UpstreamUser } from '../twilio/twilio.types.js';
 import { IdentityResponse } from './identity.dto.js';
 import { assertChangeable, IdentityEntity } from './identity.entity.js';
 import { IDENTITY, IdentityWishesService } from './identity-wishes.service.js';
-import type { ServiceRoleWish } from './service-roles.js';
+import { SERVICE_ROLE, type ServiceRoleWish } from './service-roles.js';
 import { SharedNames } from './shared-names.js';
 
 const PRUNE = `
@@ -76,13 +76,12 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
 
   private async fulfil(lease: Lease, at: At, identity: IdentityEntity, wish: OpenWish): Promise<void> {
     try {
-      const fulfil = this.elsewhere.find(wish.kind);
-      if (fulfil)
-        await this.reconciler.settleWish(lease, wish.id, await fulfil({ lease, at, identity }, wish));
-      else {
+      if (wish.kind === SERVICE_ROLE) {
         assertChangeable(identity);
-        await this.assign(lease, at, identity.twilioIdentity, wish);
+        return await this.assign(lease, at, identity.twilioIdentity, wish);
       }
+      const fulfil = this.elsewhere.find(wish.kind);
+      await this.reconciler.settleWish(lease, wish.id, await fulfil({ lease, at, identity }, wish));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       await this.reconciler.settleWish(lease, wish.id, problemOf(error, wish));
@@ -95,7 +94,7 @@ export class IdentityAggregate implements Aggregate, OnModuleInit {
     if (status === 'erased' || deleting) return this.removeLateUser(lease, at, twilioIdentity);
     const [last] = await this.database.query<{ payload: ServiceRoleWish }>(
       'identities.last-role',
-      `select payload from wishes where aggregate_id = $1 and kind = 'service_role' and status < 300
+      `select payload from wishes where aggregate_id = $1 and kind = '${SERVICE_ROLE}' and status < 300
       order by position desc nulls last limit 1`,
       [lease.id],
     );

@@ -12,6 +12,9 @@ import { IdentityResponse } from './identity.dto.js';
 import type { IdentityEntity } from './identity.entity.js';
 import { IDENTITY } from './identity-wishes.service.js';
 
+/** The kind of wish that gives a service role. */
+export const SERVICE_ROLE = 'service_role';
+
 /** What a wish for a service role says. `created`: the identity is made with it. */
 export interface ServiceRoleWish {
   role: string;
@@ -51,7 +54,7 @@ export class ServiceRoles {
         serviceId,
         aggregate: IDENTITY,
         aggregateId: id,
-        kind: 'service_role',
+        kind: SERVICE_ROLE,
         payload,
         location: `/v1/identities/${id}`,
         write: async (tx) => {

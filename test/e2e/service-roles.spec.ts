@@ -21,6 +21,27 @@ beforeAll(async () => {
 });
 afterEach(() => running.sandbox.clearFaults());
 
+it('a wish of a kind that only a newer release knows is left to it, and changes nothing', async () => {
+  const { body } = await running.api.post('/v1/identities', person(), 201);
+  await running.sql(
+    `with due as (update identities set due_at = now(), unsettled_since = now() where id = $1 returning service_id)
+    insert into wishes (id, service_id, aggregate, aggregate_id, kind, request_id, instance)
+    select gen_random_uuid(), service_id, 'identity', $1, 'promote', 'x', 'x' from due`,
+    [body.id],
+  );
+  await eventually(async () => {
+    const { body: behind } = await running.api.get('/v1/reconciliation', 200);
+    expect(behind.data).toMatchObject([
+      { id: body.id, reason: 'internal_error', wishes: [{ kind: 'promote' }] },
+    ]);
+  });
+  await expect(user(body.twilioIdentity)).rejects.toThrow('404');
+  await running.sql('delete from wishes where aggregate_id = $1', [body.id]);
+  await eventually(async () =>
+    expect(await running.sql('select id from identities where due_at is not null')).toEqual([]),
+  );
+});
+
 describe('POST /v1/identities with serviceRole', () => {
   it('201: the User is there with the role, and a repeat makes nothing', async () => {
     const headers = { 'idempotency-key': randomUUID() };

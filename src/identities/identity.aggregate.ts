@@ -20,13 +20,14 @@ import { IDENTITY, IdentityWishesService } from './identity-wishes.service.js';
 import { SERVICE_ROLE, type ServiceRoleWish } from './service-roles.js';
 import { SharedNames } from './shared-names.js';
 
+/** Who is held by somebody else is being erased just now: his receipt would go with him. */
 const PRUNE = `
   delete from identities where id in (
     select i.id from identities i
     where i.deleted_at < now() - $1 * interval '1 day' and i.due_at is null
       and not exists (select from participants p where p.identity_id = i.id)
       and not exists (select from erasures e where e.identity_id = i.id)
-    limit 100)
+    limit 100 for update of i skip locked)
   returning id`;
 
 /** An identity is settled when its User at Twilio bears the service role and the name that are wanted, and its standing is as wished. */

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
 import { expect, it } from 'vitest';
 import { Sweeper } from '../../src/reconciler/sweeper.js';
 import { useApp } from '../support/app.js';
 import { provision, supportChat } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
 import { newPerson } from '../support/token-sessions.js';
+import { waiting } from '../support/writers.js';
 
 const running = useApp();
 const prune = () => running.app.get(Sweeper).prune();
@@ -62,6 +64,33 @@ it('who was deleted stays for what mentions him: an ended conversation, a receip
   };
   expect(await left(29)).toEqual([nobody, erased, mentioned].sort());
   expect(await left(31)).toEqual([erased, mentioned].sort());
+});
+
+it('who is being erased just now is not pruned', async () => {
+  const id = await newPerson(running);
+  await running.api.delete(`/v1/identities/${id}`, 204);
+  await eventually(async () => {
+    const held = await running.sql('select from identities where id = $1 and lease_token is not null', [id]);
+    expect(held).toEqual([]);
+  });
+  await running.sql(
+    `update identities set deleted_at = now() - interval '1 year', due_at = null where id = $1`,
+    [id],
+  );
+  const client = new Client({ connectionString: running.database.url });
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query('update identities set due_at = now() where id = $1', [id]);
+    await client.query(`insert into erasures (identity_id, messages) values ($1, 'keep')`, [id]);
+    const pruned = prune();
+    await Promise.race([pruned, eventually(async () => expect(await waiting(running)).toBe(1))]);
+    await client.query('commit');
+    await pruned;
+  } finally {
+    await client.end();
+  }
+  expect(await running.sql('select identity_id from erasures')).toContainEqual({ identity_id: id });
 });
 
 it('an open wish is never pruned, however old', async () => {

@@ -65,14 +65,22 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     }
   }
 
-  /** Deletes what is kept no longer: wishes with their answers, and whatever each aggregate has of that kind. */
+  /**
+   * Deletes what is kept no longer: wishes with their answers, and whatever each aggregate has of that kind. What fails
+   * is left for the next time, and keeps nothing else from it.
+   */
   async prune(): Promise<void> {
     const { idempotencyKeepHours } = this.config.retention;
     const batches = [
       () => pruneWishes(this.database, idempotencyKeepHours),
       ...this.reconciler.aggregates.map((aggregate) => () => aggregate.prune?.() ?? Promise.resolve(0)),
     ];
-    for (const batch of batches) while (!this.reconciler.stopped && (await batch()) > 0);
+    for (const batch of batches) {
+      const all = async (): Promise<void> => {
+        while (!this.reconciler.stopped && (await batch()) > 0);
+      };
+      await all().catch((error: unknown) => this.failed('prune', error));
+    }
   }
 
   private async sweepOne(name: string): Promise<void> {

@@ -93,6 +93,20 @@ it('who is being erased just now is not pruned', async () => {
   expect(await running.sql('select identity_id from erasures')).toContainEqual({ identity_id: id });
 });
 
+it('what cannot be pruned does not keep the rest from it', async () => {
+  await running.api.post('/v1/conversations', refused(), 422);
+  await running.sql(
+    `update conversations set updated_at = now() - interval '1 year', due_at = null where state = 'failed'`,
+  );
+  await running.sql(`update wishes set settled_at = now() - interval '1 year'`);
+  await running.sql(`create function stay() returns trigger language plpgsql as $$ begin
+    raise exception 'stays'; end $$`);
+  await running.sql('create trigger stay before delete on wishes for each row execute function stay()');
+  await prune();
+  await running.sql('drop trigger stay on wishes');
+  expect(await running.sql(`select id from conversations where state = 'failed'`)).toEqual([]);
+});
+
 it('an open wish is never pruned, however old', async () => {
   await running.sandbox.fault(
     { method: 'POST', path: '/Conversations$', times: 2 },

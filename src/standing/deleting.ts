@@ -20,7 +20,8 @@ const BEGIN = `
 /**
  * Of who is mentioned by a conversation the name stays, or else what stood for it: it says there who was in. The hash is
  * that of a name which Twilio was told, so that nobody tells it. What was answered about the identity itself goes, as
- * where a conversation is deleted: a repeat would give what is gone. The receipt of an erasure names nobody, and stays.
+ * where a conversation is deleted: a repeat would give what is gone. Without a key there is no repeat, and somebody may wait
+ * for the answer yet; the receipt of an erasure names nobody. Both stay.
  */
 const FINISH = `
   with kept as (
@@ -38,7 +39,8 @@ const FINISH = `
     union
     select w.id from wishes w, gone where w.aggregate = 'none' and w.location = '/v1/identities/' || gone.id),
   blanked as (
-    update wishes w set answer = null from about where w.id = about.id and w.status is not null and w.kind <> 'erase')
+    update wishes w set answer = null from about
+    where w.id = about.id and w.status is not null and w.idempotency_hash is not null and w.kind <> 'erase')
   select id from gone`;
 
 /** Deletes people who are in no open conversation: suspended at once, then gone at Twilio, then here. */

@@ -113,6 +113,20 @@ describe('A User of who is deleted does not stay behind', () => {
   });
 });
 
+it('who waits for an answer yet, and sent no key, is not told that it has been erased', async () => {
+  const who = await parted();
+  await running.api.put(`/v1/identities/${who.id}/service-role`, { role: 'service user' }, 200);
+  await remove(who);
+  const rows = await running.sql(
+    `select kind, answer is null as erased from wishes where aggregate_id = $1 order by position`,
+    [who.id],
+  );
+  expect(rows).toEqual([
+    { kind: 'service_role', erased: false },
+    { kind: 'delete', erased: false },
+  ]);
+});
+
 describe('Drift', () => {
   it('finds nothing about who has been deleted, nor in the closed chat that he was in', async () => {
     const who = await parted();

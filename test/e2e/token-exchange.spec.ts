@@ -179,14 +179,17 @@ describe('POST /v1/tokens/exchange', () => {
     expect(body.data).toEqual([]);
   });
 
-  it('403: a suspended person; once erased, he is somebody new', async () => {
+  it('403: a suspended person; once deleted or erased, he is somebody new', async () => {
     const token = await login.sign(key, { subject });
     const { body } = await exchange(token);
     const { id } = body.identity;
     await running.sql(`update identities set status = 'suspended' where id = $1`, [id]);
     expectProblem(await exchange(token), 'identity_suspended');
-    await running.sql(`update identities set status = 'erased', external_id = null where id = $1`, [id]);
-    expect((await exchange(token)).body.identity.id).not.toBe(id);
+    await running.api.delete(`/v1/identities/${id}`, 204);
+    const { id: second } = (await exchange(token)).body.identity;
+    await running.sql(`update identities set status = 'erased', external_id = null where id = $1`, [second]);
+    const { id: third } = (await exchange(token)).body.identity;
+    expect(new Set([id, second, third]).size).toBe(3);
   });
 
   it('400: what may be asked for, and what not', async () => {

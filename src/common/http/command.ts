@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.js';
@@ -58,7 +58,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 const NO_HASH = Buffer.alloc(0);
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 export function commandOf(request: FastifyRequest): Command {
   const path = request.url.split('?', 1)[0] ?? '';

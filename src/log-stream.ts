@@ -2,8 +2,11 @@ import { pino, type DestinationStream } from 'pino';
 
 /** How long a line may wait for company, in milliseconds. */
 const FLUSH_MS = 100;
-/** Bytes that are written without waiting for the time to be over. */
-const FLUSH_BYTES = 65_536;
+/**
+ * Bytes that are written without waiting for the time to be over. Those that wait are counted anew with each line that
+ * joins them (measured: with eight times as many, a twentieth of the CPU of a token).
+ */
+const FLUSH_BYTES = 8_192;
 /** Bytes that wait at most, where nobody reads what is written; what comes beyond is dropped, and counted. */
 const WAITING_MAX_BYTES = 8_388_608;
 /** Pino's number of `warn`. */

@@ -1,10 +1,17 @@
 import { ValidationPipe, type ArgumentMetadata } from '@nestjs/common';
+import {
+  getMetadataStorage,
+  validateSync,
+  type ValidationError,
+  type ValidatorOptions,
+} from 'class-validator';
 import { AppError } from '../errors/app-error.js';
 import { UNKNOWN_FIELD_MESSAGE, validationAppError } from '../errors/validation-errors.js';
 
 /** Refuses everything that no DTO names. */
 export class StrictValidationPipe extends ValidationPipe {
   constructor() {
+    rememberRules();
     super({
       whitelist: true,
       forbidNonWhitelisted: true,
@@ -28,6 +35,11 @@ export class StrictValidationPipe extends ValidationPipe {
     return result;
   }
 
+  /** At once: no rule of ours waits for anything, and the library makes promises for each that might. */
+  protected override validate(object: object, options?: ValidatorOptions): ValidationError[] {
+    return validateSync(object, options);
+  }
+
   /**
    * Nothing is taken out of what was sent: a field called `constructor` is refused above like any other, and may stand
    * in attributes. What could change a prototype has been refused by Fastify's parser.
@@ -49,4 +61,23 @@ function droppedFields(given: unknown, kept: unknown, path: string): string[] {
       ? droppedFields(value, (kept as Record<string, unknown>)[name], `${path}${name}.`)
       : [path + name],
   );
+}
+
+type RulesOf = ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas'];
+
+/**
+ * For each object that it checks, class-validator goes through the rules of all classes there are to find those of its
+ * class and of the ones above (measured: a twentieth of the CPU of a token). They are all made when classes are loaded, and
+ * none of ours is in a group, so that a class's are looked for once.
+ */
+function rememberRules(): void {
+  const storage = getMetadataStorage();
+  if (Object.hasOwn(storage, 'getTargetValidationMetadatas')) return;
+  const find: RulesOf = storage.getTargetValidationMetadatas.bind(storage);
+  const known = new Map<unknown, ReturnType<RulesOf>>();
+  storage.getTargetValidationMetadatas = (target, schema, always, strictGroups, groups) => {
+    const rules = known.get(target) ?? find(target, schema, always, strictGroups, groups);
+    known.set(target, rules);
+    return rules;
+  };
 }

@@ -1,12 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AccessGuard } from './access/access.guard.js';
 import { AccessModule } from './access/access.module.js';
 import { ApiKeyEntity } from './access/api-key.entity.js';
 import { AppExceptionFilter } from './app-exception.filter.js';
 import { ChatServiceEntity } from './chat-services/chat-service.entity.js';
 import { ChatServicesModule } from './chat-services/chat-services.module.js';
-import { ReplyInterceptor } from './common/http/reply.js';
 import { StrictValidationPipe } from './common/validation/strict-validation.pipe.js';
 import type { AppConfig } from './config/app-config.js';
 import { ConfigModule } from './config/config.module.js';
@@ -58,7 +57,6 @@ export class AppModule {
       providers: [
         { provide: APP_FILTER, useClass: AppExceptionFilter },
         { provide: APP_GUARD, useClass: AccessGuard },
-        { provide: APP_INTERCEPTOR, useClass: ReplyInterceptor },
         { provide: APP_PIPE, useClass: StrictValidationPipe },
       ],
     };

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { sendProblem } from './app-exception.filter.js';
 import { AppError } from './common/errors/app-error.js';
@@ -9,6 +9,7 @@ import { PROBLEM_CONTENT_TYPE, renderProblem } from './common/errors/problem.js'
 import { allowOrigins } from './common/http/cors.js';
 import { isShallow } from './common/http/json-depth.js';
 import type { RequestWithFacts } from './common/http/request-facts.js';
+import { ReplyAdapter } from './common/http/reply-adapter.js';
 import { REQUEST_ID_HEADER, requestIdOf } from './common/http/request-id.js';
 import { addLinesParser, isStreaming } from './common/http/upload.js';
 import { newId } from './common/new-id.js';
@@ -28,7 +29,7 @@ const RECEIVE_CHECK_MS = 5_000;
 
 /** Fastify as this service wants it: bounded in every way, and each of its own failures a problem document. */
 export function createAdapter(config: AppConfig): FastifyAdapter {
-  const adapter = new FastifyAdapter({
+  const adapter = new ReplyAdapter({
     logger: {
       level: config.logLevel,
       base: undefined,

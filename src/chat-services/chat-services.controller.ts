@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Patch, Post, Query, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import {
@@ -23,7 +23,7 @@ export class ChatServicesController {
   constructor(private readonly services: ChatServicesService) {}
 
   @Post()
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('operator')
   @ApiOperation({
     operationId: 'createService',

@@ -1,16 +1,4 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Param,
-  Patch,
-  Post,
-  Put,
-  Query,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
@@ -80,7 +68,7 @@ export class ConversationsController {
   ) {}
 
   @Post()
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('conversations:write')
   @ApiOperation({
     operationId: 'provisionConversation',
@@ -102,7 +90,7 @@ export class ConversationsController {
   }
 
   @Put('by-ref/:externalRef')
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('conversations:write')
   @ApiOperation({
     operationId: 'provisionConversationByRef',
@@ -160,7 +148,7 @@ export class ConversationsController {
   }
 
   @Patch(':conversation')
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('conversations:write')
   @ApiOperation({
     operationId: 'updateConversation',
@@ -209,7 +197,7 @@ export class ConversationsController {
   }
 
   @Post(':conversation/close')
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @HttpCode(200)
   @RequireScope('conversations:write')
   @ApiOperation({
@@ -233,7 +221,7 @@ export class ConversationsController {
   }
 
   @Post(':conversation/transfer')
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @HttpCode(200)
   @RequireScope('conversations:write')
   @ApiOperation({
@@ -273,7 +261,7 @@ export class ConversationsController {
 
   @Post(':conversation/reconcile')
   @HttpCode(200)
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('admin')
   @ApiOperation({
     operationId: 'reconcileConversation',

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Patch, Post, Put, Query, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Get, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import {
@@ -31,7 +31,7 @@ export class IdentitiesController {
   constructor(private readonly identities: IdentitiesService) {}
 
   @Post()
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('identities:write')
   @ApiOperation({
     operationId: 'createIdentity',
@@ -156,7 +156,7 @@ export class IdentitiesController {
   }
 
   @Put(':identity/service-role')
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('roles:write')
   @ApiOperation({
     operationId: 'assignServiceRole',

@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Delete, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import { ApiCommand, ApiExamples, ApiFailures, READ_THROUGH_FAILURES } from '../common/http/api-docs.js';
@@ -54,7 +54,7 @@ export class StandingController {
 
   @Post('suspend')
   @HttpCode(200)
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('identities:write')
   @ApiOperation({
     operationId: 'suspendIdentity',
@@ -76,7 +76,7 @@ export class StandingController {
 
   @Post('reinstate')
   @HttpCode(200)
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('identities:write')
   @ApiOperation({
     operationId: 'reinstateIdentity',

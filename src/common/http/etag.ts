@@ -1,21 +1,14 @@
-import { createHash } from 'node:crypto';
-import {
-  createParamDecorator,
-  Injectable,
-  type CallHandler,
-  type CanActivate,
-  type ExecutionContext,
-  type NestInterceptor,
-} from '@nestjs/common';
+import { hash } from 'node:crypto';
+import { createParamDecorator, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
-import { map, type Observable } from 'rxjs';
 import { AppError } from '../errors/app-error.js';
 import { Reply } from './reply.js';
 
 /** Strong ETag over what the answer shows: a resource, or its text as it was stored. */
 export function etagOf(shown: object | string): string {
   const text = typeof shown === 'string' ? shown : JSON.stringify(shown);
-  return `"${createHash('sha256').update(text).digest('base64url')}"`;
+  return `"${hash('sha256', text, 'base64url')}"`;
 }
 
 /** 200 with the resource and its ETag. */
@@ -23,22 +16,18 @@ export function withEtag(shown: object, status = 200, headers: Record<string, st
   return new Reply(status, shown, { ...headers, etag: etagOf(shown) });
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** See AnswersEtag. */
+    answersEtag?: true;
+  }
+}
+
 /**
  * Gives with the answer of a command the ETag that a reading of the resource would give; not with 202, as the resource is
  * about to change.
  */
-@Injectable()
-export class AnswersEtag implements NestInterceptor {
-  intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(
-      map((value: unknown) => {
-        if (!(value instanceof Reply) || value.body === null || ![200, 201].includes(value.status))
-          return value;
-        return new Reply(value.status, value.body, { ...value.headers, etag: etagOf(value.body) });
-      }),
-    );
-  }
-}
+export const AnswersEtag = (): MethodDecorator => RouteConfig({ answersEtag: true });
 
 /** Hands a controller the `If-Match` of its request. */
 export const IfMatchOf = createParamDecorator(

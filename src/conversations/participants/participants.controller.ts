@@ -1,15 +1,4 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Param,
-  Patch,
-  Post,
-  Query,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../../access/caller.js';
 import {
@@ -40,7 +29,7 @@ export class ParticipantsController {
   constructor(private readonly participants: ParticipantsService) {}
 
   @Post()
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('conversations:write')
   @ApiOperation({
     operationId: 'addParticipant',
@@ -108,7 +97,7 @@ export class ParticipantsController {
   }
 
   @Patch(':participant')
-  @UseInterceptors(AnswersEtag)
+  @AnswersEtag()
   @RequireScope('conversations:write')
   @ApiOperation({
     operationId: 'updateParticipant',

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { createLocalJWKSet } from 'jose';
+import type { createLocalJWKSet } from 'jose';
 import { JwksClient } from './jwks-client.js';
 
 /** The keys of one login, to be asked for the one that a token names. */
@@ -72,8 +72,9 @@ export class JwksCache {
   private fetch(url: string, entry: Entry): Promise<void> {
     entry.pending ??= this.client
       .fetch(url)
-      .then((set) => {
-        entry.keys = createLocalJWKSet(set);
+      .then(async (set) => {
+        const jose = await import('jose');
+        entry.keys = jose.createLocalJWKSet(set);
         entry.fetchedAt = performance.now();
       })
       .catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import type { TokenExchange } from '../../chat-services/chat-service.entity.js';
 import { isExternalId } from '../../common/validation/text.js';
 import { JwksCache, type LoginKeys } from './jwks-cache.js';
@@ -43,6 +43,8 @@ export class LoginVerifier {
   }
 
   private async verify(token: string, url: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+    // With the first login: most services take none, and would pay for a fortieth of their start.
+    const { errors } = await import('jose');
     try {
       const keys = await this.cache.keys(url);
       if (!keys) throw new LoginRefused('no keys');
@@ -59,6 +61,7 @@ export class LoginVerifier {
 }
 
 async function withAnyOf(keys: LoginKeys, token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+  const { errors, jwtVerify } = await import('jose');
   try {
     return (await jwtVerify(token, keys, options)).payload;
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Random } from '../world/random.js';
 import type { World } from '../world/world.js';
 import { Client } from './client.js';
 import { edit, say, sayOnce, takeBack } from './messages.js';
-import { add, addAgain, change, giveServiceRole, leave, transfer } from './people.js';
+import { add, addAgain, change, deletePerson, giveServiceRole, leave, suspend, transfer } from './people.js';
 import { provideAgain, provision } from './provision.js';
 import type { Recorder } from './record.js';
 import { Scene } from './scene.js';
@@ -65,6 +65,8 @@ const STEPS: ((scene: Scene) => Promise<unknown>)[] = [
   leave,
   transfer,
   giveServiceRole,
+  suspend,
+  deletePerson,
   (scene) => patch(scene),
   (scene) => Promise.all([patch(scene), say(scene), change(scene)]),
   rest,

@@ -81,12 +81,48 @@ export async function transfer(scene: Scene): Promise<void> {
 /** The person's User at Twilio gets a service role. */
 export async function giveServiceRole(scene: Scene): Promise<void> {
   const { chat, random } = scene;
-  const [, person] = random.pick(chat.present.filter(([, { pair }]) => pair === null));
-  const shown = await scene.client.ask('GET', `${chat.path}/participants/${person.path}`, undefined);
-  if (!scene.expect('look', shown, [200])) return;
-  const identityId = (JSON.parse(shown.text) as { identity: { id: string } }).identity.id;
+  const [who, person] = random.pick(chat.present.filter(([, { pair }]) => pair === null));
+  const identityId = await identityOf(scene, who);
+  if (identityId === null) return;
   const role = random.pick(SERVICE_ROLES);
   person.service = { identityId, role };
   const outcome = await scene.ask('PUT', `/v1/identities/${identityId}/service-role`, { role });
   scene.expect('service role', outcome, [200]);
+}
+
+/** Somebody is suspended, who is out of the chat by it, and reinstated: he may be asked in again. */
+export async function suspend(scene: Scene): Promise<void> {
+  const { chat, random } = scene;
+  const [, ...others] = chat.present;
+  const chatting = others.filter(([, { pair }]) => pair === null);
+  if (others.length < 2 || chatting.length === 0) return;
+  const [who, person] = random.pick(chatting);
+  const identityId = await identityOf(scene, who);
+  if (identityId === null) return;
+  person.fate = 'no';
+  for (const what of ['suspend', 'reinstate']) {
+    const key = scene.mark('key');
+    const outcome = await scene.ask('POST', `/v1/identities/${identityId}/${what}`, undefined, { key });
+    if (!scene.expect(what, outcome, [200])) return;
+  }
+}
+
+/** Somebody who has left is deleted, with his User at Twilio: whoever comes in under his name is somebody else. */
+export async function deletePerson(scene: Scene): Promise<void> {
+  const { chat, random } = scene;
+  const gone = [...chat.people].filter(([, { fate, pair }]) => fate === 'no' && pair === null);
+  if (gone.length === 0) return;
+  const [who, person] = random.pick(gone);
+  const identityId = await identityOf(scene, who);
+  if (identityId === null) return;
+  person.service = null;
+  const outcome = await scene.ask('DELETE', `/v1/identities/${identityId}`, undefined);
+  scene.expect('delete person', outcome, outcome?.repeated ? [204, 404] : [204]);
+}
+
+/** Null where nobody has that name any more. */
+async function identityOf(scene: Scene, who: string): Promise<string | null> {
+  const found = await scene.client.ask('GET', `/v1/identities?externalId=${who}`, undefined);
+  if (!scene.expect('look', found, [200])) return null;
+  return (JSON.parse(found.text) as { data: { id: string }[] }).data[0]?.id ?? null;
 }

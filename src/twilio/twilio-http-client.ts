@@ -1,4 +1,4 @@
-import { buildConnector, errors, Pool, type Dispatcher } from 'undici';
+import { Pool, type Dispatcher } from 'undici';
 import type RequestClient from 'twilio/lib/base/RequestClient.js';
 import { TwilioError } from './twilio-error.js';
 
@@ -50,7 +50,7 @@ export class TwilioHttpClient {
     this.#pool = new Pool(origin, {
       connections: options.connections,
       pipelining: 1,
-      connect: timelyConnector(options.callTimeoutMs),
+      connect: { timeout: options.callTimeoutMs },
       // One timer rules the whole call; undici's two would start anew with each part.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -88,8 +88,8 @@ export class TwilioHttpClient {
 
 /** One request under way: gathers its answer, and gives it up when its time is over, on the wire too. */
 class Call implements Dispatcher.DispatchHandler {
+  readonly #begun = performance.now();
   readonly #timer: NodeJS.Timeout;
-  #late: TwilioError | null = null;
   #controller: Dispatcher.DispatchController | null = null;
   #statusCode = 0;
   #headers: RawAnswer['headers'] = {};
@@ -101,16 +101,20 @@ class Call implements Dispatcher.DispatchHandler {
     private readonly reject: (error: TwilioError) => void,
   ) {
     this.#timer = setTimeout(() => {
-      this.#late = TwilioError.timeout(timeoutMs);
-      this.#controller?.abort(this.#late);
-      reject(this.#late);
+      const late = TwilioError.timeout(timeoutMs);
+      this.#controller?.abort(late);
+      reject(late);
     }, timeoutMs);
   }
 
-  /** Right before it is written: one whose time was over while it waited for a connection is not. */
+  /**
+   * Right before it is written: one whose time is over, since it waited for a connection, is not. By the clock, as a
+   * process that was frozen meanwhile comes here before its timers run, and would send what has passed to another.
+   */
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.#late) controller.abort(this.#late);
     this.#controller = controller;
+    if (performance.now() - this.#begun >= this.timeoutMs)
+      controller.abort(TwilioError.timeout(this.timeoutMs));
   }
 
   /** Also of an answer before the answer (1xx): the last one counts. */
@@ -132,32 +136,16 @@ class Call implements Dispatcher.DispatchHandler {
 
   onResponseError(_: unknown, error: Error): void {
     clearTimeout(this.#timer);
-    this.reject(this.#late ?? this.#understood(error));
+    this.reject(this.#understood(error));
   }
 
   #understood(error: Error): TwilioError {
+    if (error instanceof TwilioError) return error;
     const code = codeOf(error);
     if (code === 'UND_ERR_CONNECT_TIMEOUT') return TwilioError.timeout(this.timeoutMs);
     if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return TwilioError.unreadable('it was too large');
     return TwilioError.network(error);
   }
-}
-
-/**
- * Connects within the time-out by the clock, not only by a timer. A process that was frozen while it connected finds the
- * connection ready when it wakes, before its timers run, and would send a request whose lease has passed to another.
- */
-function timelyConnector(timeoutMs: number): buildConnector.connector {
-  const connect = buildConnector({ timeout: timeoutMs });
-  return (options, callback) => {
-    const begun = performance.now();
-    connect(options, (...result) => {
-      const [, socket] = result;
-      if (socket === null || performance.now() - begun <= timeoutMs) return callback(...result);
-      socket.destroy();
-      return callback(new errors.ConnectTimeoutError(), null);
-    });
-  };
 }
 
 /** Path and query. The origin that the SDK, or a `next_page_url`, gives is dropped: the pool has its own. */

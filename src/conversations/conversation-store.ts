@@ -141,11 +141,12 @@ export class ConversationStore {
     { last }: { last: boolean },
   ): Promise<void> {
     const askedAt = performance.now();
-    work.keepLeaving(new Set(ends.map(({ wish }) => wish.id)));
+    const ended = new Set(ends.map(({ wish }) => wish.id));
+    work.keepLeaving(ended);
     const row = await this.settlements.write({ lease, work, ends, last });
     lease.assertHeld(row ? [row] : []);
     lease.settledAt(row!, askedAt);
-    work.written();
+    work.written(ended);
     for (const { wish, end } of ends) this.waiters.tell(wish.id, end);
   }
 

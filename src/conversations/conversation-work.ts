@@ -27,7 +27,8 @@ export class ConversationWork {
     readonly view: ConversationView,
     /** Those that are not sent yet; the greeting among them. */
     readonly messages: MessageEntity[],
-    readonly wishes: OpenWish[],
+    /** Those that are open, in the order in which they were accepted. */
+    public wishes: readonly OpenWish[],
     /** In how many milliseconds the look for late landings is due, from now; null where there is none to come. */
     lookInMs: number | null = null,
   ) {
@@ -68,8 +69,9 @@ export class ConversationWork {
     }
   }
 
-  /** The rows have been written. */
-  written(): void {
+  /** The rows have been written, and these wishes have ended with it: whoever goes on has the others left. */
+  written(ended: ReadonlySet<string>): void {
+    this.wishes = this.wishes.filter(({ id }) => !ended.has(id));
     this.changed.clear();
     this.noteStates();
   }

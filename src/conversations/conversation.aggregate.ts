@@ -159,7 +159,6 @@ export class ConversationAggregate implements Aggregate, OnModuleInit {
       const end = await this.endOf(attempt, wish);
       const ends = end ? [{ wish, end }] : this.endAll(work);
       await this.store.settle(lease, work, ends, { last: ends.length === work.wishes.length });
-      work.wishes.splice(0, ends.length);
     }
   }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { unique, useApp } from '../support/app.js';
 import { contentsOf, provision, type Chat, type Person } from '../support/chats.js';
 import { eventually } from '../support/eventually.js';
@@ -158,6 +159,30 @@ describe('On a conversation that is being provisioned', () => {
     expect(removed.text).toBe('');
     const { body: read } = await running.api.get(`/v1/conversations/${chat.id}`, 200);
     await expectExactly({ ...read, path: `/v1/conversations/${chat.id}` }, [changed.body, added.body]);
+  });
+
+  it('what queued while it could not be made is done at once when it stands, without an error of our own', async () => {
+    const failed = vi.spyOn(Logger.prototype, 'error');
+    // Taken up again by whoever has only the rows to go by, and sees the whole queue.
+    const away = { type: 'status', status: 503, retryAfterSeconds: 4 };
+    await running.sandbox.fault({ method: 'POST', path: '/Conversations$' }, away);
+    const headers = { prefer: 'respond-async' };
+    const { body: chat } = await running.api.post('/v1/conversations', { participants: [agent()] }, 202, {
+      headers,
+    });
+    const path = `/v1/conversations/${chat.id}`;
+    await running.api.post(`${path}/system-messages`, { body: 'queued' }, 202, { headers });
+    await running.api.patch(path, { friendlyName: 'queued' }, 202, { headers });
+    await eventually(async () => {
+      expect((await running.api.get(path, 200)).body).toMatchObject({
+        state: 'active',
+        friendlyName: 'queued',
+      });
+    });
+    const { body: said } = await running.api.get(`${path}/messages`, 200);
+    expect(said.data.map(({ body }: { body: string }) => body)).toEqual(['queued']);
+    expect(failed.mock.calls).toEqual([]);
+    failed.mockRestore();
   });
 
   it('201 for the conversation, when one who was added since is refused: 422 is his alone', async () => {

@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { say } from './messages.js';
+import { add } from './people.js';
 import { personRecord, type AskedPerson, type Scene } from './scene.js';
-import { remove } from './settings.js';
+import { patch, remove } from './settings.js';
 
 /** Twilio refuses it, always. */
 const REFUSED_ADDRESS = { address: '+15005550001', proxyAddress: '+15005550006' };
@@ -24,6 +26,7 @@ export async function provision(scene: Scene): Promise<boolean> {
   const asked = provisionOf(scene, random.chance(0.08));
   if (random.chance(0.1)) return provisionOnce(scene, asked);
   if (random.chance(0.1)) return provisionAndDelete(scene, asked);
+  if (random.chance(0.2) && !asked.refused) return provisionAndQueue(scene, asked);
   return provisionFully(scene, asked);
 }
 
@@ -39,14 +42,30 @@ async function provisionFully(scene: Scene, asked: Provision): Promise<boolean> 
   chat.made = refused ? 'no' : 'yes';
   const wanted = refused ? [422] : method === 'PUT' ? [200, 201] : [201];
   if (!scene.expect('provision', outcome, wanted) || refused) return false;
-  const shown = JSON.parse(outcome.text) as Shown;
+  know(scene, outcome.text);
+  if (options.key !== undefined) scene.keep(path, options.key, body, outcome);
+  return true;
+}
+
+/** Notes the ids that are needed for paths. */
+function know({ chat }: Scene, text: string): void {
+  const shown = JSON.parse(text) as Shown;
   chat.id = shown.id;
   for (const { id, attributes } of shown.participants) {
     const person = chat.people.get(attributes.who ?? '');
     if (person?.path === '') person.path = id;
   }
-  if (options.key !== undefined) scene.keep(path, options.key, body, outcome);
-  return true;
+}
+
+/** Asks for more while the chat is still in the making: that queues. */
+async function provisionAndQueue(scene: Scene, asked: Provision): Promise<boolean> {
+  const { method, path, body, options } = asked;
+  const outcome = await scene.askOnce(method, path, body, { ...options, prefer: 'respond-async' });
+  scene.recorder.count(`provision and queue ${outcome?.status ?? 'cut'}`);
+  if (outcome?.status !== 202) return provisionFully(scene, asked);
+  know(scene, outcome.text);
+  const [made] = await Promise.all([provisionFully(scene, asked), say(scene), patch(scene), add(scene)]);
+  return made;
 }
 
 /** By its reference again: it is given as it stands, whatever the body says. */

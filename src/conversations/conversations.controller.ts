@@ -243,6 +243,7 @@ export class ConversationsController {
   @ApiFailures(
     ...COMMAND_FAILURES,
     'participant_not_found',
+    'last_agent',
     'identity_suspended',
     'identity_conversation_limit',
     'identity_kind_mismatch',

@@ -38,6 +38,7 @@ import { insertMessage } from './messages/message-rows.js';
 import { assertFits } from './messages/messages.service.js';
 import {
   assertRoom,
+  assertTakesOver,
   insertParticipant,
   isIn,
   isSame,
@@ -153,7 +154,8 @@ export class LifecycleService {
         kind: 'transfer',
         payload: {},
         location: locationOf(conversation),
-        write: (tx, _, wishId) => this.writeTransfer(tx, conversation, wishId, body, roles.get('to.role')),
+        write: (tx, { state }, wishId) =>
+          this.writeTransfer(tx, conversation, state, wishId, body, roles.get('to.role')),
         pending: () => this.conversations.show(conversation.id),
       });
     });
@@ -162,6 +164,7 @@ export class LifecycleService {
   private async writeTransfer(
     tx: Queryable,
     conversation: ConversationEntity,
+    state: string,
     wishId: string,
     { from, to, systemMessage }: TransferConversationDto,
     asked: ResolvedRole | undefined,
@@ -176,6 +179,7 @@ export class LifecycleService {
       if (there) return this.asItIs(tx, conversation);
       throw new AppError('participant_not_found', { detail: `${from} has left.` });
     }
+    if (there && state !== 'inactive') assertTakesOver(rows, leaving, there);
     const wish: TransferWish = { from: leaving.id, to: there?.id ?? newId() };
     if (!there) {
       assertRoom(rows, to, 'to.');

@@ -214,6 +214,17 @@ describe('POST /v1/conversations/{conversation}/transfer', () => {
     expect(await namesIn(running, chat)).toEqual(['Ada', 'Bob']);
   });
 
+  it('409: the last agent does not leave the chat to customers who are in already', async () => {
+    const chat = await provision(running.api);
+    const body = { from: chat.ada.id, to: { externalId: chat.bob.identity!.externalId } };
+    expectProblem(await running.api.post(`${chat.path}/transfer`, body, 409), 'last_agent');
+    expect(await namesIn(running, chat)).toEqual(['Ada', 'Bob']);
+    const robo = { kind: 'bot', externalId: unique('bot'), displayName: 'Robo' };
+    await running.api.post(`${chat.path}/participants`, robo, 201);
+    await running.api.post(`${chat.path}/transfer`, body, 200);
+    expect((await namesIn(running, chat)).sort()).toEqual(['Bob', 'Robo']);
+  });
+
   it('409 conversation_failed for what queued behind a provisioning that fails', async () => {
     await running.sandbox.fault(
       { method: 'POST', path: '/Participants$', times: 3 },

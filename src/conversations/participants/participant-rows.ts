@@ -109,6 +109,22 @@ export function assertNotLastAgent(rows: readonly ParticipantRow[], leaving: Par
   if (leaving.kind === 'agent' && !others) throw new AppError('last_agent');
 }
 
+/**
+ * The same where somebody who is in already takes over. A supervisor or a bot may: what may not be is that an agent leaves,
+ * and nobody but customers is left. Who comes in for it is the one whom the caller has chosen, whatever his kind.
+ */
+export function assertTakesOver(
+  rows: readonly ParticipantRow[],
+  leaving: ParticipantRow,
+  there: ParticipantRow,
+): void {
+  const others = rows.some(
+    ({ id, kind, state }) =>
+      id !== leaving.id && kind !== 'customer' && (state === 'joined' || state === 'pending'),
+  );
+  if (leaving.kind === 'agent' && there.kind === 'customer' && !others) throw new AppError('last_agent');
+}
+
 const REMOVING = `update participants set state = 'removing', updated_at = now() where id = $1`;
 
 export async function markRemoving(tx: Queryable, id: string): Promise<void> {

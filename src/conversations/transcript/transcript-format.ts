@@ -26,13 +26,36 @@ export interface TranscriptEvent {
   who: TranscriptParticipant;
 }
 
-/** All comings and goings, oldest first. */
+/** Twilio tells times in whole seconds: what is told more exactly must not come later for that. */
+const secondOf = (time: string): string => time.slice(0, 19);
+
+/**
+ * All comings and goings, oldest first. Within a second who comes goes before who leaves, as in a transfer, but where
+ * somebody has left to come again.
+ */
 export function eventsOf(participants: readonly TranscriptParticipant[]): TranscriptEvent[] {
   const events = participants.flatMap((who): TranscriptEvent[] => [
     { at: who.joinedAt, what: 'joined', who },
     ...(who.leftAt === null ? [] : [{ at: who.leftAt, what: 'left' as const, who }]),
   ]);
-  return events.sort((one, other) => one.at.localeCompare(other.at));
+  return events.sort((one, other) => {
+    const bySecond = secondOf(one.at).localeCompare(secondOf(other.at));
+    if (bySecond !== 0 || one.what === other.what) return bySecond;
+    const again = one.who !== other.who && isSamePerson(one.who, other.who);
+    return (one.what === 'joined') === again ? 1 : -1;
+  });
+}
+
+/** Whether it happened before a message that was said at that time: within the same second, whoever spoke had come. */
+export function isBefore({ at, what }: TranscriptEvent, saidAt: string): boolean {
+  const second = secondOf(at);
+  return what === 'joined' ? second <= secondOf(saidAt) : second < secondOf(saidAt);
+}
+
+function isSamePerson(one: TranscriptParticipant, other: TranscriptParticipant): boolean {
+  return one.identity === null
+    ? one.address !== null && one.address === other.address
+    : one.identity.id === other.identity?.id;
 }
 
 type Named = Pick<TranscriptAuthor, 'identity' | 'address' | 'erased'> | TranscriptParticipant;

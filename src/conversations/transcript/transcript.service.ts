@@ -15,7 +15,7 @@ import { htmlTranscript } from './html-transcript.js';
 import { jsonTranscript } from './json-transcript.js';
 import { textTranscript } from './text-transcript.js';
 import { TranscriptAuthors } from './transcript-authors.js';
-import { eventsOf, type TranscriptFormat } from './transcript-format.js';
+import { eventsOf, isBefore, type TranscriptFormat } from './transcript-format.js';
 import { TranscriptPages } from './transcript-pages.js';
 import {
   TranscriptConversation,
@@ -120,7 +120,7 @@ async function* chunksOf(
     await authors.learn(page.messages);
     for (const said of page.messages) {
       const message = TranscriptMessage.by(said, authors.of(said));
-      while (events[0] && events[0].at <= message.createdAt) text += format.event(events.shift()!);
+      while (events[0] && isBefore(events[0], message.createdAt)) text += format.event(events.shift()!);
       text += format.message(message, count++ === 0);
       if (text.length < CHUNK) continue;
       yield text;

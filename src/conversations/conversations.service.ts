@@ -6,7 +6,7 @@ import { AppError } from '../common/errors/app-error.js';
 import type { Command } from '../common/http/command.js';
 import { Reply } from '../common/http/reply.js';
 import { newId } from '../common/new-id.js';
-import { codePoints, isExternalKey, isUuid } from '../common/validation/text.js';
+import { isExternalKey, isUuid } from '../common/validation/text.js';
 import { Database, type Queryable } from '../database/database.js';
 import { Commands } from '../reconciler/commands.js';
 import { Reconciler } from '../reconciler/reconciler.js';
@@ -21,9 +21,7 @@ import { ConversationStore } from './conversation-store.js';
 import { viewConversation } from './conversation-view.js';
 import { ConversationWork } from './conversation-work.js';
 import { ConversationWriter, ExternalRefTaken, type ProvisionPlan } from './conversation-writer.js';
-
-/** What an SMS or WhatsApp message may hold, in characters. */
-const SMS_BODY_MAX = 1600;
+import { SMS_BODY_MAX } from './messages/message-rows.js';
 
 @Injectable()
 export class ConversationsService {
@@ -230,7 +228,7 @@ function assertDistinct({ participants }: ProvisionConversationDto): void {
 
 function assertFitsSms({ participants, systemMessage }: ProvisionConversationDto): void {
   const byAddress = participants.some(({ address }) => address !== undefined);
-  if (byAddress && systemMessage && codePoints(systemMessage.body) > SMS_BODY_MAX) {
+  if (byAddress && systemMessage && systemMessage.body.length > SMS_BODY_MAX) {
     throw AppError.invalid(
       'systemMessage.body',
       `must have at most ${SMS_BODY_MAX} characters where an SMS or WhatsApp participant gets it`,

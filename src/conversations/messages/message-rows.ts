@@ -36,5 +36,8 @@ export async function assertMaySpeak(tx: Queryable, authorId: string): Promise<v
     throw new AppError('identity_suspended', { detail: `The author is ${identity.status}.` });
 }
 
-/** What an SMS or WhatsApp message may hold, in characters. */
+/**
+ * What an SMS or WhatsApp message may hold, in UTF-16 units, of which an emoji has two. Twilio's documents say characters:
+ * in which way it counts them is not verified, and this is the stricter one.
+ */
 export const SMS_BODY_MAX = 1600;

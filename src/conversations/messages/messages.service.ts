@@ -6,7 +6,7 @@ import { AppError } from '../../common/errors/app-error.js';
 import type { Command } from '../../common/http/command.js';
 import type { Page } from '../../common/http/page.js';
 import type { Reply } from '../../common/http/reply.js';
-import { codePoints, isUuid } from '../../common/validation/text.js';
+import { isUuid } from '../../common/validation/text.js';
 import { Database, type Queryable } from '../../database/database.js';
 import { Commands } from '../../reconciler/commands.js';
 import { toAppError } from '../../twilio/to-app-error.js';
@@ -260,7 +260,7 @@ export async function assertFits(
   body: string,
   field: string,
 ): Promise<void> {
-  if (codePoints(body) <= SMS_BODY_MAX) return;
+  if (body.length <= SMS_BODY_MAX) return;
   const rows = await participantRows(tx, conversationId);
   if (rows.some((row) => isIn(row) && row.address !== null)) {
     throw AppError.invalid(

@@ -13,6 +13,7 @@ import {
 import { CommandOf, type Command } from '../common/http/command.js';
 import { AnswersEtag, IfMatchOf, withEtag } from '../common/http/etag.js';
 import type { Page } from '../common/http/page.js';
+import { NothingIn } from '../common/http/nothing-in.js';
 import type { Reply } from '../common/http/reply.js';
 import {
   ConversationResponse,
@@ -273,11 +274,12 @@ export class ConversationsController {
   @ApiCommand({ idempotencyKey: false })
   @ApiResponse({ status: 200, type: ConversationResponse, description: 'Nothing is left to do.' })
   @ApiResponse({ status: 202, type: ConversationResponse, description: GOES_ON })
-  @ApiFailures('missing_scope', 'not_found', 'uri_too_long', 'upstream_auth_failed')
+  @ApiFailures('validation_failed', 'missing_scope', 'not_found', 'uri_too_long', 'upstream_auth_failed')
   reconcile(
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
     @Param('conversation') conversation: string,
+    @NothingIn('body') _: undefined,
   ): Promise<Reply> {
     return this.lifecycle.reconcile(command, caller, conversation);
   }

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import { ApiCommand, ApiExamples, ApiFailures, READ_THROUGH_FAILURES } from '../common/http/api-docs.js';
+import { NothingIn } from '../common/http/nothing-in.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { PageQuery } from '../common/http/page.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
@@ -37,7 +38,7 @@ export class DriftController {
     operationId: 'repairDrift',
     summary: 'Compare a page, or conversations that are named, and repair what differs',
     description:
-      'May be repeated: what is repaired is not met again. Nothing is reopened, and nobody is had in again without `readd`.',
+      '`limit` and `cursor` stand in the body. May be repeated: what is repaired is not met again. Nothing is reopened, and nobody is had in again without `readd`.',
   })
   @ApiCommand({ idempotencyKey: false })
   @ApiExamples(RepairDriftDto, { page: { limit: 20 }, readd: { limit: 20, readd: true } })
@@ -47,6 +48,7 @@ export class DriftController {
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
     @Body() body: RepairDriftDto,
+    @NothingIn('query') _: undefined,
   ): Promise<DriftRepairPageResponse> {
     return DriftRepairPageResponse.from(await this.drift.repair(command, caller, body));
   }

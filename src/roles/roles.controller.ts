@@ -23,6 +23,7 @@ import {
 import { CommandOf, type Command } from '../common/http/command.js';
 import { RefuseIfMatch } from '../common/http/etag.js';
 import { PageQuery, type Page } from '../common/http/page.js';
+import { NothingIn } from '../common/http/nothing-in.js';
 import type { Reply } from '../common/http/reply.js';
 import { RoleCommands } from './role-commands.js';
 import { RoleDirectory } from './role-directory.js';
@@ -127,7 +128,11 @@ export class RolesController {
   })
   @ApiResponse({ status: 202, type: RoleDriftResponse, description: GOES_ON })
   @ApiFailures(...COMMAND_FAILURES, ...KEYED_FAILURES)
-  repair(@CommandOf() command: Command, @CallerOf() caller: Caller): Promise<Reply> {
+  repair(
+    @CommandOf() command: Command,
+    @CallerOf() caller: Caller,
+    @NothingIn('body') _: undefined,
+  ): Promise<Reply> {
     return this.commands.repair(command, caller);
   }
 

@@ -4,6 +4,7 @@ import { CallerOf, RequireScope, type Caller } from '../access/caller.js';
 import { ApiCommand, ApiExamples, ApiFailures, READ_THROUGH_FAILURES } from '../common/http/api-docs.js';
 import { CommandOf, type Command } from '../common/http/command.js';
 import { AnswersEtag } from '../common/http/etag.js';
+import { NothingIn } from '../common/http/nothing-in.js';
 import type { Reply } from '../common/http/reply.js';
 import type { ErrorCode } from '../common/errors/error-catalog.js';
 import { EraseIdentityDto, ErasureReceipt } from './standing.dto.js';
@@ -70,6 +71,7 @@ export class StandingController {
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
     @Param('identity') identity: string,
+    @NothingIn('body') _: undefined,
   ): Promise<Reply> {
     return this.standing.suspend(command, caller, identity);
   }
@@ -91,6 +93,7 @@ export class StandingController {
     @CommandOf() command: Command,
     @CallerOf() caller: Caller,
     @Param('identity') identity: string,
+    @NothingIn('body') _: undefined,
   ): Promise<Reply> {
     return this.standing.reinstate(command, caller, identity);
   }

@@ -5,6 +5,7 @@ import type { IdentityResponse } from '../../src/identities/identity.dto.js';
 import { unique, useApp } from '../support/app.js';
 import { supportChat } from '../support/chats.js';
 import { expectInvalid, expectProblem } from '../support/problems.js';
+import { NOBODYS_ID } from '../support/routes.js';
 
 const running = useApp();
 
@@ -242,5 +243,22 @@ describe('size and media type', () => {
   it('201: the JSON content type is taken with its parameters and in any case', async () => {
     const response = await send(JSON.stringify(person()), 'Application/JSON; Charset=UTF-8');
     expect(response.status).toBe(201);
+  });
+});
+
+describe('Where nothing is wanted, a field is refused by its name', () => {
+  it.each([
+    `/v1/identities/${NOBODYS_ID}/suspend`,
+    `/v1/identities/${NOBODYS_ID}/reinstate`,
+    `/v1/conversations/${NOBODYS_ID}/reconcile`,
+    '/v1/roles/repair',
+  ])('400 for a body of %s, and none for an empty one', async (path) => {
+    expectInvalid(await running.api.post(path, { nonsense: 1 }, 400), 'nonsense');
+    expectInvalid(await running.api.post(path, [], 400), 'body');
+    await running.api.post(path, {}, path === '/v1/roles/repair' ? 200 : 404);
+  });
+
+  it('400 for the page of a repair that stands in the query: it would begin anew each time', async () => {
+    expectInvalid(await running.api.post('/v1/drift/repair?limit=20', {}, 400), 'limit');
   });
 });

@@ -107,7 +107,12 @@ export class IdentityResponse implements Pick<
   @ApiProperty({ type: String, nullable: true, description: 'Null once erased.' }) externalId!: string | null;
   @ApiProperty({ type: String, nullable: true }) displayName!: string | null;
   @ApiProperty({ description: 'What Twilio knows the person by.' }) twilioIdentity!: string;
-  @ApiProperty({ type: String, nullable: true, description: '`US…`; null until Twilio has the User.' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description:
+      '`US…`; null until Twilio has the User. A list may learn it later than a reading of the identity itself.',
+  })
   twilioSid!: string | null;
   @ApiProperty({ type: String, nullable: true }) serviceRole!: string | null;
   @ApiProperty({ type: 'object', additionalProperties: true }) attributes!: Record<string, unknown>;

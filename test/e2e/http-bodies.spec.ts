@@ -49,6 +49,11 @@ describe('fields', () => {
     },
   );
 
+  it('400: of what is missing that is said, and nothing else', async () => {
+    const problem = expectInvalid(await running.api.post('/v1/conversations', {}, 400), 'participants');
+    expect(problem['errors']).toEqual([{ field: 'participants', message: 'is missing' }]);
+  });
+
   it('400: all that is wrong is said at once', async () => {
     const response = await running.api.post('/v1/identities', { kind: 'ghost', externalId: 7, x: 1 }, 400);
     expect(

@@ -12,10 +12,16 @@ export function validationAppError(errors: ValidationError[]): AppError {
 
 function fieldErrors(error: ValidationError, parent: string): FieldError[] {
   const field = parent + error.property;
-  const own = Object.entries(error.constraints ?? {}).map(([name, text]) => ({
-    field,
-    message: name === UNKNOWN_FIELD ? UNKNOWN_FIELD_MESSAGE : withoutName(text, error.property),
-  }));
+  const { constraints = {} } = error;
+  const broken = Object.entries(constraints);
+  // Of what is not there each rule complains, and none says that.
+  const isMissing = error.value === undefined && broken.length > 0 && !(UNKNOWN_FIELD in constraints);
+  const own = isMissing
+    ? [{ field, message: 'is missing' }]
+    : broken.map(([name, text]) => ({
+        field,
+        message: name === UNKNOWN_FIELD ? UNKNOWN_FIELD_MESSAGE : withoutName(text, error.property),
+      }));
   return [...own, ...(error.children ?? []).flatMap((child) => fieldErrors(child, `${field}.`))];
 }
 

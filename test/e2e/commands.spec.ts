@@ -19,9 +19,10 @@ const KEYED = COMMANDS.filter((route) => hasHeader(route, 'Idempotency-Key')).ma
 const OTHER_BODIES: Record<string, object> = {
   createService: { friendlyName: 'Another' },
   eraseIdentity: { messages: 'delete' },
-  reinstateIdentity: { other: true },
-  repairRoles: { other: true },
-  suspendIdentity: { other: true },
+  // An empty one, beside none.
+  reinstateIdentity: {},
+  repairRoles: {},
+  suspendIdentity: {},
 };
 
 const stages = new Map<string, Stage>();

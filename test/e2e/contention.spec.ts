@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { useApp } from '../support/app.js';
+import { unique, useApp } from '../support/app.js';
 import { supportChat } from '../support/chats.js';
 
 // Fewer connections than callers: whoever took a second one within a transaction would wait for himself.
@@ -25,7 +25,9 @@ describe.each(['2', '5'])(
       const [from, to] = [ada.id, { externalId: bob.identity.externalId }];
       await twelve(() => running.api.patch(`${path}/participants/${bob.id}`, {}, 200));
       await twelve(() => running.api.post(`${path}/participants`, to, 200));
-      await twelve(() => running.api.post(`${path}/transfer`, { from, to }, 200));
+      const grace = { kind: 'agent', externalId: unique('agent') };
+      await running.api.post(`${path}/participants`, grace, 201);
+      await twelve(() => running.api.post(`${path}/transfer`, { from, to: grace }, 200));
       await twelve(() => running.api.post(`${path}/close`, {}, 200));
     });
   },
